@@ -1,0 +1,1 @@
+//! What the core refuses to have: threads, disk, network, and the `divvy` command.

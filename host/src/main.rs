@@ -1,0 +1,2 @@
+//! The `divvy` command.
+fn main() {}

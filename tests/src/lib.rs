@@ -1,0 +1,2 @@
+//! Scenarios that every target must answer alike, and the scoreboard of divvy's quality figures.
+#![no_std]

@@ -1,0 +1,15 @@
+//! The scenarios, one part of the core each.
+
+mod rng;
+
+/// One part of the core, driven from a seed that is part of the scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// What it is called in the golden file and on every target's line.
+    pub name: &'static str,
+    /// Runs it; the digest of every decision it made.
+    pub run: fn() -> u64,
+}
+
+/// Every scenario, from the ground floor up.
+pub static ALL: &[Scenario] = &[Scenario { name: "rng", run: rng::run }];

@@ -27,16 +27,26 @@
 //! `critical-section`: the shared queues on targets without compare-and-swap. `rand_core-0_10`: that crate's
 //! generators as [`Rng`].
 #![no_std]
-#![deny(clippy::alloc_instead_of_core, clippy::float_arithmetic, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
+#![deny(
+    clippy::alloc_instead_of_core,
+    clippy::float_arithmetic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod fixed;
+pub mod hash;
+pub mod lease;
+pub mod partition;
+pub mod rng;
+pub mod sim;
 pub mod storage;
 pub mod time;
-pub mod rng;
 
 pub use rng::Rng;
 pub use time::Instant;

@@ -1,0 +1,39 @@
+//! The boards. The one that is built for is `board` to the rest of the firmware, and each has the same names in it:
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `NAME`, `CPU`, `CORES` | how the log calls it; how many cores it has |
+//! | `core()` | which core is asking |
+//! | `start_others()` | lets the other cores out of reset, or out of their waiting room |
+//! | `micros()` | the board's timer, in microseconds; it wraps |
+//! | `wait()` | a hint to the core that it has nothing to do until [`wake`](board::wake); may return early |
+//! | `wake()` | ends every core's `wait` |
+//! | `mask_interrupts()`, `restore_interrupts()` | for the lock |
+//! | `stack()` | where this core's stack is |
+
+// The logger behind every `defmt::info!`.
+use defmt_semihosting as _;
+
+mod lock;
+pub(crate) mod stack;
+
+#[cfg(target_arch = "arm")]
+pub(crate) mod mps2_an521;
+#[cfg(target_arch = "arm")]
+pub(crate) use mps2_an521 as board;
+
+#[cfg(target_arch = "riscv32")]
+pub(crate) mod virt;
+#[cfg(target_arch = "riscv32")]
+pub(crate) use virt as board;
+
+/// A panic on any core ends the run: exit code 101, as a panicking process has on a host.
+///
+/// The message goes through defmt unless this very core panicked while it was logging.
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    if !lock::is_mine() {
+        defmt::error!("core {=usize} panicked: {}", board::core(), defmt::Display2Format(info));
+    }
+    semihosting::process::exit(101)
+}

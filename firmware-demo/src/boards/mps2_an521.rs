@@ -1,0 +1,157 @@
+//! QEMU's `mps2-an521`: Arm's SSE-200 subsystem with two Cortex-M33 cores, both in the secure state.
+//!
+//! Core 0 starts at reset. Core 1 is held until its vector table is named and its `CPUWAIT` bit cleared.
+#![allow(unsafe_code)]
+
+use core::cell::UnsafeCell;
+use core::ops::Range;
+use cortex_m::asm;
+use cortex_m::register::{msp, primask};
+
+/// How the log calls this board.
+pub(crate) const NAME: &str = "mps2-an521";
+/// Its processor.
+pub(crate) const CPU: &str = "Cortex-M33";
+/// How many of them.
+pub(crate) const CORES: usize = 2;
+
+/// The system control block of the SSE-200: where core 1's vector table is, and which cores are held.
+const INITSVTOR1: *mut u32 = 0x5002_1114 as *mut u32;
+const CPUWAIT: *mut u32 = 0x5002_1118 as *mut u32;
+/// Reads as the number of the core that reads it.
+const CPU_IDENTITY: *const u32 = 0x5001_F000 as *const u32;
+
+/// Timer 0 of the Cortex-M system design kit: counts down, 20 ticks a microsecond.
+const TIMER_CONTROL: *mut u32 = 0x5000_0000 as *mut u32;
+const TIMER_VALUE: *mut u32 = 0x5000_0004 as *mut u32;
+const TIMER_RELOAD: *mut u32 = 0x5000_0008 as *mut u32;
+const TICKS_PER_MICROSECOND: u32 = 20;
+
+const STACK: usize = 16 * 1024;
+
+/// Core 1's stack; core 0's is the end of RAM.
+#[repr(C, align(8))]
+struct Stack(UnsafeCell<[u8; STACK]>);
+// SAFETY: no Rust code makes a reference to the inside; it is core 1's stack, and only `stack` tells its address.
+unsafe impl Sync for Stack {}
+static STACK_1: Stack = Stack(UnsafeCell::new([0; STACK]));
+
+/// What a Cortex-M reads at reset: the stack pointer, where to start, then its fault handlers.
+#[repr(C, align(128))]
+struct Vectors {
+    stack: *mut u8,
+    reset: unsafe extern "C" fn() -> !,
+    faults: [unsafe extern "C" fn() -> !; 14],
+}
+// SAFETY: it is never written, and the pointer is only ever read by the core's reset.
+unsafe impl Sync for Vectors {}
+static VECTORS_1: Vectors = Vectors {
+    // SAFETY: one past the end of an array is inside its allocation.
+    stack: unsafe { STACK_1.0.get().cast::<u8>().add(STACK) },
+    reset: start_core_1,
+    faults: [fault; 14],
+};
+
+unsafe extern "C" {
+    /// The lowest address of core 0's stack, and the first above it: `boards/mps2-an521.x`.
+    static _stack_end: u8;
+    static _stack_start: u8;
+}
+
+#[cortex_m_rt::entry]
+fn start_core_0() -> ! {
+    // SAFETY: the timer is this module's alone, and nobody reads it yet.
+    unsafe {
+        TIMER_RELOAD.write_volatile(u32::MAX);
+        TIMER_VALUE.write_volatile(u32::MAX);
+        TIMER_CONTROL.write_volatile(1);
+    }
+    crate::demo::run()
+}
+
+unsafe extern "C" fn start_core_1() -> ! {
+    // SAFETY: this is the lowest address of the stack that this core runs on.
+    unsafe { cortex_m::register::msplim::write(stack().start as u32) };
+    crate::demo::run()
+}
+
+/// A fault on core 1, a stack overflow among them: says so and ends the run.
+unsafe extern "C" fn fault() -> ! {
+    // SAFETY: the core's stack may be at its limit; this core runs nothing but the report from here on.
+    unsafe { cortex_m::register::msplim::write(0) };
+    panic!("a fault; if it is a stack overflow, raise STACK in {}", file!());
+}
+
+#[cortex_m_rt::exception(trampoline = false)]
+unsafe fn HardFault() -> ! {
+    // SAFETY: as in `fault`.
+    unsafe { cortex_m::register::msplim::write(0) };
+    panic!("a fault; if it is a stack overflow, raise _stack_size in boards/mps2-an521.x");
+}
+
+/// Starts core 1.
+pub(crate) fn start_others() {
+    asm::dsb();
+    // SAFETY: core 1 is held at reset, so nothing of it runs yet; the table is aligned as the register asks.
+    unsafe {
+        INITSVTOR1.write_volatile(&raw const VECTORS_1 as u32);
+        asm::dsb();
+        CPUWAIT.write_volatile(0);
+    }
+}
+
+/// The core that asks.
+pub(crate) fn core() -> usize {
+    // SAFETY: a read-only register without side effects.
+    unsafe { CPU_IDENTITY.read_volatile() as usize }
+}
+
+/// The board's timer in microseconds; wraps after 214 seconds.
+pub(crate) fn micros() -> u32 {
+    // SAFETY: a register without side effects on reading.
+    (u32::MAX - unsafe { TIMER_VALUE.read_volatile() }) / TICKS_PER_MICROSECOND
+}
+
+/// Sleeps until an event. An event that came before is kept by the core, so it is never missed.
+pub(crate) fn wait() {
+    asm::wfe();
+}
+
+/// Sends both cores an event.
+pub(crate) fn wake() {
+    // What was written before must be seen by whoever wakes.
+    asm::dsb();
+    asm::sev();
+}
+
+/// Masks this core's interrupts; whether they were enabled.
+pub(super) fn mask_interrupts() -> bool {
+    let enabled = primask::read().is_active();
+    cortex_m::interrupt::disable();
+    enabled
+}
+
+/// Enables this core's interrupts.
+///
+/// # Safety
+///
+/// Not inside a critical section.
+pub(super) unsafe fn restore_interrupts() {
+    // SAFETY: the caller's promise.
+    unsafe { cortex_m::interrupt::enable() };
+}
+
+/// The addresses of this core's stack.
+pub(super) fn stack() -> Range<usize> {
+    if core() == 0 {
+        (&raw const _stack_end) as usize..(&raw const _stack_start) as usize
+    } else {
+        let start = STACK_1.0.get() as usize;
+        start..start + STACK
+    }
+}
+
+/// Where this core's stack pointer is.
+pub(super) fn stack_pointer() -> usize {
+    msp::read() as usize
+}

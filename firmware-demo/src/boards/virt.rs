@@ -1,0 +1,128 @@
+//! QEMU's `virt` with four RV32 harts in machine mode, without firmware.
+//!
+//! All harts start at reset. Hart 0 goes on, the others wait for a word in their software-interrupt register.
+#![allow(unsafe_code)]
+
+use core::arch::{asm, global_asm};
+use core::ops::Range;
+use riscv::register::{mhartid, mstatus};
+
+/// How the log calls this board.
+pub(crate) const NAME: &str = "virt";
+/// Its processor.
+pub(crate) const CPU: &str = "RV32IMAC";
+/// How many of them. `boards/virt.x` and `qemu.sh` say so too.
+pub(crate) const CORES: usize = 4;
+
+/// The core-local interruptor: one software-interrupt word a hart, and the timer that all share.
+const MSIP: *mut u32 = 0x0200_0000 as *mut u32;
+const MTIME_LOW: *const u32 = 0x0200_BFF8 as *const u32;
+const MTIME_HIGH: *const u32 = 0x0200_BFFC as *const u32;
+const TICKS_PER_MICROSECOND: u64 = 10;
+
+unsafe extern "C" {
+    /// The first address above hart 0's stack; the others' follow below.
+    static _stack_start: u8;
+    /// An absolute symbol: its address is the size. `boards/virt.x`.
+    static _hart_stack_size: u8;
+}
+
+// Runs before memory is initialised, with the hart's number in a0; answers whether this hart is to initialise it.
+// The word is not cleared before the waiting: hart 0 may have been quicker, and it is zero at reset. It is polled
+// rather than awaited by `wfi`, which with `-icount` can sleep through it.
+global_asm!(
+    ".section .init.mp_hook, \"ax\"",
+    ".global _mp_hook",
+    "_mp_hook:",
+    "    beqz a0, 2f",
+    "    li   t0, 0x02000000",
+    "    slli t1, a0, 2",
+    "    add  t0, t0, t1",
+    "1:  lw   t1, 0(t0)",
+    "    beqz t1, 1b",
+    "    sw   zero, 0(t0)",
+    "    fence",
+    "    li   a0, 0",
+    "    ret",
+    "2:  li   a0, 1",
+    "    ret",
+);
+
+#[riscv_rt::entry]
+fn start(_hart: usize) -> ! {
+    crate::demo::run()
+}
+
+/// Any exception is a defect of the firmware: says which and ends the run.
+#[riscv_rt::exception(riscv::interrupt::Exception::IllegalInstruction)]
+fn illegal_instruction(_frame: &riscv_rt::TrapFrame) -> ! {
+    panic!("an illegal instruction at {:#x}", riscv::register::mepc::read());
+}
+
+/// Starts harts 1 to 3.
+pub(crate) fn start_others() {
+    for hart in 1..CORES {
+        // SAFETY: the hart's own software-interrupt word; its interrupt is not enabled, so it is a mailbox.
+        unsafe {
+            asm!("fence", options(nostack));
+            MSIP.add(hart).write_volatile(1);
+        }
+    }
+}
+
+/// The hart that asks.
+pub(crate) fn core() -> usize {
+    mhartid::read()
+}
+
+/// The board's timer in microseconds; wraps after 71 minutes.
+pub(crate) fn micros() -> u32 {
+    loop {
+        // SAFETY: registers without side effects on reading.
+        let (high, low, again) =
+            unsafe { (MTIME_HIGH.read_volatile(), MTIME_LOW.read_volatile(), MTIME_HIGH.read_volatile()) };
+        if high == again {
+            return ((u64::from(high) << 32 | u64::from(low)) / TICKS_PER_MICROSECOND) as u32;
+        }
+    }
+}
+
+/// A pause. It returns at once: `wfi` would need an interrupt to end it, and with `-icount` QEMU loses some.
+pub(crate) fn wait() {
+    core::hint::spin_loop();
+}
+
+/// Nothing to do: nobody sleeps in `wait`.
+pub(crate) fn wake() {}
+
+/// Masks this hart's interrupts; whether they were enabled.
+pub(super) fn mask_interrupts() -> bool {
+    let enabled = mstatus::read().mie();
+    riscv::interrupt::disable();
+    enabled
+}
+
+/// Enables this hart's interrupts.
+///
+/// # Safety
+///
+/// Not inside a critical section.
+pub(super) unsafe fn restore_interrupts() {
+    // SAFETY: the caller's promise.
+    unsafe { riscv::interrupt::enable() };
+}
+
+/// The addresses of this hart's stack.
+pub(super) fn stack() -> Range<usize> {
+    let size = (&raw const _hart_stack_size) as usize;
+    let end = (&raw const _stack_start) as usize - core() * size;
+    end - size..end
+}
+
+/// Where this hart's stack pointer is.
+pub(super) fn stack_pointer() -> usize {
+    let pointer;
+    // SAFETY: copies a register.
+    unsafe { asm!("mv {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    pointer
+}

@@ -1,6 +1,6 @@
 //! What a scenario feeds its decisions to.
 
-use divvy::rng::{Rng, SplitMix64};
+use divvy::hash::Xxh3;
 
 /// A running digest of decisions, each a 64-bit number fed as its eight bytes, the lowest first.
 ///
@@ -15,17 +15,17 @@ use divvy::rng::{Rng, SplitMix64};
 /// assert_ne!(one.finish(), other.finish());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Digest(u64);
+pub struct Digest(Xxh3);
 
 impl Digest {
     /// The digest of no decision yet.
     pub const fn new() -> Self {
-        Self(0)
+        Self(Xxh3::new())
     }
 
     /// Adds one decision.
     pub fn feed(&mut self, decision: u64) {
-        self.0 = SplitMix64::seed(self.0 ^ decision).next_u64();
+        self.0.update(&decision.to_le_bytes());
     }
 
     /// Adds a decision that may be none; no number is mistaken for it.
@@ -41,7 +41,7 @@ impl Digest {
 
     /// The digest of all decisions so far.
     pub fn finish(&self) -> u64 {
-        self.0
+        self.0.digest()
     }
 }
 

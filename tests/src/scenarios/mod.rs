@@ -1,5 +1,10 @@
 //! The scenarios, one part of the core each.
 
+mod even;
+mod fixed;
+mod hash;
+mod hash_partition;
+mod lease;
 mod rng;
 
 /// One part of the core, driven from a seed that is part of the scenario.
@@ -12,4 +17,11 @@ pub struct Scenario {
 }
 
 /// Every scenario, from the ground floor up.
-pub static ALL: &[Scenario] = &[Scenario { name: "rng", run: rng::run }];
+pub static ALL: &[Scenario] = &[
+    Scenario { name: "rng", run: rng::run },
+    Scenario { name: "hash", run: hash::run },
+    Scenario { name: "fixed", run: fixed::run },
+    Scenario { name: "lease", run: lease::run },
+    Scenario { name: "even-partition", run: even::run },
+    Scenario { name: "hash-partition", run: hash_partition::run },
+];

@@ -113,7 +113,7 @@ impl Q32 {
     /// This times the whole number `n`, rounded down, or `None` if 64 bits do not hold it.
     pub const fn checked_mul_int(self, n: u64) -> Option<u64> {
         let (whole, part) = (self.0 >> 32, self.0 & 0xFFFF_FFFF);
-        let part = part * (n >> 32) + (part * (n & 0xFFFF_FFFF) >> 32);
+        let part = part * (n >> 32) + ((part * (n & 0xFFFF_FFFF)) >> 32);
         match whole.checked_mul(n) {
             Some(whole) => whole.checked_add(part),
             None => None,
@@ -132,7 +132,7 @@ impl Q32 {
 /// Six decimals, rounded down.
 impl fmt::Display for Q32 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = (self.0 & 0xFFFF_FFFF) * 1_000_000 >> 32;
+        let micros = ((self.0 & 0xFFFF_FFFF) * 1_000_000) >> 32;
         write!(f, "{}.{micros:06}", self.floor())
     }
 }
@@ -153,7 +153,7 @@ mod tests {
 
         #[test]
         fn products_are_exact_rounded_down(bits: u64, n: u64) {
-            let exact = u64::try_from(u128::from(bits) * u128::from(n) >> 32).ok();
+            let exact = u64::try_from((u128::from(bits) * u128::from(n)) >> 32).ok();
             prop_assert_eq!(Q32(bits).checked_mul_int(n), exact);
             prop_assert_eq!(Q32(bits).mul_int(n), exact.unwrap_or(u64::MAX));
             prop_assert_eq!(Q32(bits).checked_mul(Q32(n)), exact.map(Q32));

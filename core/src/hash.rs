@@ -14,7 +14,6 @@ const MX_2: u64 = 0x9FB2_1C65_1E98_DF25;
 const STRIPE: usize = 64;
 const SECRET: usize = 192;
 const STRIPES_PER_BLOCK: usize = (SECRET - STRIPE) / 8;
-const BLOCK: usize = STRIPE * STRIPES_PER_BLOCK;
 /// Inputs up to this length are hashed in one go, longer ones in stripes.
 const SHORT: usize = 240;
 const BUFFER: usize = 4 * STRIPE;
@@ -358,6 +357,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
+
+    const BLOCK: usize = STRIPE * STRIPES_PER_BLOCK;
 
     /// The bytes that xxHash's own sanity check hashes.
     fn sanity(len: usize) -> Vec<u8> {

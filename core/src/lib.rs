@@ -33,6 +33,8 @@
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core
 )]
+// Tests run on a host and compare with its collections.
+#![cfg_attr(test, allow(clippy::disallowed_types, clippy::std_instead_of_alloc, clippy::std_instead_of_core))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -40,9 +42,13 @@ extern crate alloc;
 extern crate std;
 
 pub mod fixed;
+pub mod graph;
 pub mod hash;
 pub mod lease;
+pub mod limit;
 pub mod partition;
+pub mod queue;
+pub mod retry;
 pub mod rng;
 pub mod sim;
 pub mod storage;

@@ -167,7 +167,7 @@ impl HashPartition {
         let hash = xxh3_64_seeded(key, self.seed);
         let parts = self.parts.get() as u64;
         // (hash × parts) >> 64, in two 32 × 32 → 64 bit products.
-        let low = (hash & 0xFFFF_FFFF) * parts >> 32;
+        let low = ((hash & 0xFFFF_FFFF) * parts) >> 32;
         (((hash >> 32) * parts + low) >> 32) as u32
     }
 
@@ -244,7 +244,7 @@ mod tests {
         #[test]
         fn owners_are_the_exact_high_product(key: Vec<u8>, seed: u64, n: u32) {
             let Some(n) = NonZeroU32::new(n) else { return Ok(()) };
-            let exact = u128::from(xxh3_64_seeded(&key, seed)) * u128::from(n.get()) >> 64;
+            let exact = (u128::from(xxh3_64_seeded(&key, seed)) * u128::from(n.get())) >> 64;
             prop_assert_eq!(u128::from(HashPartition::new(n).seed(seed).owner(&key)), exact);
         }
 

@@ -1,0 +1,297 @@
+//! How often: a rate that is never exceeded.
+
+use crate::time::{Instant, nanos};
+use core::fmt;
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+/// Why a quota was refused. Nothing was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum QuotaError {
+    /// The period is zero, so there would be no limit. Remedy: a period of at least a nanosecond.
+    ZeroPeriod,
+    /// The time that the burst stands for (burst × period / cells) does not fit 64 bits of nanoseconds (584 years).
+    /// Remedy: a smaller burst or a shorter period.
+    TooLong,
+}
+
+impl fmt::Display for QuotaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ZeroPeriod => "the period of a quota must be longer than zero",
+            Self::TooLong => "the burst of a quota must be worth less than 584 years",
+        })
+    }
+}
+
+impl core::error::Error for QuotaError {}
+
+/// A rate: so many cells per period, and how many may come at once.
+///
+/// One cell is one start, request or message. Between two cells lies `per / cells`, exactly: a fraction of a
+/// nanosecond is carried, not rounded, so 3 per second is 3 per second for ever.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Quota {
+    cells: u32,
+    /// The time of one cell.
+    cell: Span,
+    /// How far ahead of its time a cell may come: burst − 1 cells.
+    tolerance: Span,
+}
+
+impl Quota {
+    /// `cells` each `per`, evenly spaced: a burst of one.
+    ///
+    /// # Errors
+    ///
+    /// [`QuotaError`] if the period is zero or too long.
+    pub const fn new(cells: NonZeroU32, per: Duration) -> Result<Self, QuotaError> {
+        let Some(per) = nanos(per) else { return Err(QuotaError::TooLong) };
+        if per == 0 {
+            return Err(QuotaError::ZeroPeriod);
+        }
+        let cells = cells.get();
+        let cell = Span { nanos: per / cells as u64, part: (per % cells as u64) as u32 };
+        Ok(Self { cells, cell, tolerance: Span::ZERO })
+    }
+
+    /// Up to `burst` cells at once after a pause.
+    ///
+    /// # Errors
+    ///
+    /// [`QuotaError::TooLong`] if that many cells stand for more than 584 years.
+    pub const fn burst(mut self, burst: NonZeroU32) -> Result<Self, QuotaError> {
+        // (burst − 1) × cell, in parts of 1/cells ns; both products stay below 2⁶⁴ or are refused.
+        let ahead = burst.get() as u64 - 1;
+        let parts = ahead * self.cell.part as u64;
+        let Some(whole) = ahead.checked_mul(self.cell.nanos) else { return Err(QuotaError::TooLong) };
+        let Some(nanos) = whole.checked_add(parts / self.cells as u64) else {
+            return Err(QuotaError::TooLong);
+        };
+        self.tolerance = Span { nanos, part: (parts % self.cells as u64) as u32 };
+        Ok(self)
+    }
+}
+
+/// A time in nanoseconds and `cells`-ths of one.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Span {
+    nanos: u64,
+    part: u32,
+}
+
+impl Span {
+    const ZERO: Self = Self { nanos: 0, part: 0 };
+
+    const fn add(self, other: Self, cells: u32) -> Self {
+        let parts = self.part as u64 + other.part as u64;
+        let carry = parts >= cells as u64;
+        let part = if carry { parts - cells as u64 } else { parts };
+        Self { nanos: self.nanos.saturating_add(other.nanos).saturating_add(carry as u64), part: part as u32 }
+    }
+
+    /// At least zero.
+    const fn sub(self, other: Self, cells: u32) -> Self {
+        let borrow = self.part < other.part;
+        let part = self.part as u64 + if borrow { cells as u64 } else { 0 } - other.part as u64;
+        match self.nanos.checked_sub(other.nanos) {
+            Some(nanos) if nanos >= borrow as u64 => Self { nanos: nanos - borrow as u64, part: part as u32 },
+            _ => Self::ZERO,
+        }
+    }
+}
+
+/// The answer to "may one more go now?"
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a cell that was not admitted must not go"]
+pub enum Admit {
+    /// It may, and has been counted.
+    Yes,
+    /// It may not; nothing changed.
+    No {
+        /// From this instant on it may, unless others go first.
+        retry_at: Instant,
+    },
+}
+
+/// A rate limiter that keeps one instant: the generic cell rate algorithm.
+///
+/// In any interval of length *L* it admits at most `burst + L × cells / per` cells, and if cells come no faster than
+/// that it refuses none.
+///
+/// *When not to use it:* to limit how many run at the same time (that is a bulkhead), or where several cores share
+/// one limit without a lock.
+///
+/// # Examples
+///
+/// ```
+/// use core::num::NonZeroU32;
+/// use core::time::Duration;
+/// use divvy::Instant;
+/// use divvy::limit::{Admit, Gcra, Quota, QuotaError};
+///
+/// let five = NonZeroU32::new(5).expect("five is not zero");
+/// let mut limit = Gcra::new(Quota::new(five, Duration::from_secs(1))?);
+/// assert_eq!(limit.admit(Instant::ZERO), Admit::Yes);
+/// assert_eq!(limit.admit(Instant::ZERO), Admit::No { retry_at: Instant::from_millis(200) });
+/// assert_eq!(limit.admit(Instant::from_millis(200)), Admit::Yes);
+/// # Ok::<(), QuotaError>(())
+/// ```
+///
+/// # Complexity
+///
+/// *O*(1) without division; 64 bytes, 32 of them the quota's.
+///
+/// # Time
+///
+/// `now` is when the cell would go. A `now` earlier than one seen before is taken as that one: a clock that goes back
+/// refunds nothing.
+///
+/// # References
+///
+/// ITU-T I.371, *Traffic control and congestion control in B-ISDN*, annex A (virtual scheduling).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Gcra {
+    quota: Quota,
+    /// When the next cell would arrive if they came evenly: the theoretical arrival time.
+    next: Span,
+    latest: Instant,
+}
+
+impl Gcra {
+    /// A limiter that has admitted nothing yet.
+    #[must_use]
+    pub const fn new(quota: Quota) -> Self {
+        Self { quota, next: Span::ZERO, latest: Instant::ZERO }
+    }
+
+    /// Admits one cell now, or says when it may go.
+    pub fn admit(&mut self, now: Instant) -> Admit {
+        let retry_at = self.next_free(now);
+        self.latest = self.latest.max(now);
+        if retry_at > self.latest {
+            return Admit::No { retry_at };
+        }
+        let now = Span { nanos: self.latest.as_nanos(), part: 0 };
+        self.next = self.next.max(now).add(self.quota.cell, self.quota.cells);
+        Admit::Yes
+    }
+
+    /// The earliest instant, not before `now`, at which a cell would be admitted. Nothing changes.
+    #[must_use]
+    pub fn next_free(&self, now: Instant) -> Instant {
+        let earliest = self.next.sub(self.quota.tolerance, self.quota.cells);
+        // The first whole nanosecond at or after it.
+        let earliest = Instant::from_nanos(earliest.nanos.saturating_add(u64::from(earliest.part > 0)));
+        earliest.max(self.latest).max(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn count(n: u32) -> NonZeroU32 {
+        NonZeroU32::new(n).expect("tests ask for at least one")
+    }
+
+    fn at(nanos: u64) -> Instant {
+        Instant::from_nanos(nanos)
+    }
+
+    #[test]
+    fn thirds_of_a_nanosecond_add_up() {
+        let mut limit = Gcra::new(Quota::new(count(3), Duration::from_nanos(10)).unwrap());
+        let mut admitted = Vec::new();
+        for nanos in 0..=30 {
+            if limit.admit(at(nanos)) == Admit::Yes {
+                admitted.push(nanos);
+            }
+        }
+        // Theoretical times 0, 3 1/3, 6 2/3, 10…; one that comes late pushes the next.
+        assert_eq!(admitted, [0, 4, 8, 12, 16, 20, 24, 28]);
+        // With a burst the lateness is made up for: exactly 3 in each 10 ns in the long run.
+        let quota =
+            Quota::new(count(3), Duration::from_nanos(10)).and_then(|quota| quota.burst(count(2))).unwrap();
+        let mut limit = Gcra::new(quota);
+        let admitted = (0..10_000).filter(|nanos| limit.admit(at(*nanos)) == Admit::Yes).count();
+        assert_eq!(admitted, 3_001);
+    }
+
+    #[test]
+    fn more_than_a_cell_each_nanosecond_is_exact_too() {
+        let quota =
+            Quota::new(count(5), Duration::from_nanos(2)).and_then(|quota| quota.burst(count(5))).unwrap();
+        let mut limit = Gcra::new(quota);
+        let mut admitted = 0;
+        for nanos in 0..1_000 {
+            while limit.admit(at(nanos)) == Admit::Yes {
+                admitted += 1;
+            }
+        }
+        assert_eq!(admitted, 5 + 999 * 5 / 2);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_refunds_nothing() {
+        let mut limit = Gcra::new(Quota::new(count(1), Duration::from_nanos(10)).unwrap());
+        assert_eq!(limit.admit(at(100)), Admit::Yes);
+        assert_eq!(limit.admit(at(0)), Admit::No { retry_at: at(110) });
+        assert_eq!(limit.admit(at(110)), Admit::Yes);
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_the_largest_quota_is_not() {
+        assert_eq!(Quota::new(count(1), Duration::ZERO), Err(QuotaError::ZeroPeriod));
+        assert_eq!(Quota::new(count(1), Duration::MAX), Err(QuotaError::TooLong));
+        let longest = Quota::new(count(1), Duration::from_nanos(u64::MAX)).unwrap();
+        assert_eq!(longest.burst(count(3)), Err(QuotaError::TooLong));
+        let mut limit = Gcra::new(longest);
+        assert_eq!(limit.admit(at(5)), Admit::Yes);
+        assert_eq!(limit.admit(at(6)), Admit::No { retry_at: Instant::MAX });
+    }
+
+    proptest! {
+        /// In every window of time at most burst + window × cells / per cells, counted with exact fractions; and a
+        /// cell that waits for `retry_at` is admitted then.
+        #[test]
+        fn no_window_holds_more_than_its_share(
+            cells in 1u32..20,
+            per in 1u64..50,
+            burst in 1u32..6,
+            gaps in prop::collection::vec(0u64..20, 1..150),
+        ) {
+            let quota = Quota::new(count(cells), Duration::from_nanos(per)).unwrap().burst(count(burst)).unwrap();
+            let mut limit = Gcra::new(quota);
+            let mut now = 0;
+            let mut admitted: Vec<u64> = Vec::new();
+            for gap in gaps {
+                now += gap;
+                match limit.admit(at(now)) {
+                    Admit::Yes => admitted.push(now),
+                    Admit::No { retry_at } => {
+                        prop_assert!(retry_at > at(now));
+                        prop_assert_eq!(limit.next_free(at(now)), retry_at);
+                        prop_assert_eq!(limit.clone().admit(retry_at), Admit::Yes);
+                        let early = Instant::from_nanos(retry_at.as_nanos() - 1);
+                        prop_assert_ne!(limit.clone().admit(early), Admit::Yes);
+                    }
+                }
+            }
+            for (i, start) in admitted.iter().enumerate() {
+                for (j, end) in admitted.iter().enumerate().skip(i) {
+                    let share = u64::from(burst) * per + (end - start) * u64::from(cells);
+                    prop_assert!((j - i + 1) as u64 * per <= share, "{admitted:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Simulations of the other modules on a virtual clock: the parts are the real ones, only time is made up.
+//!
+//! A simulation holds no clock and no generator. It knows when its next event is due
+//! ([`Stealing::next_event_at`](stealing::Stealing::next_event_at)); the caller moves the clock there and gives the
+//! randomness. So a run follows from its parameters and a seed, on every target, and can be stepped, paused and
+//! replayed.
+
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub mod stealing;
+
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use stealing::Stealing;

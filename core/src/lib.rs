@@ -50,8 +50,12 @@ pub mod partition;
 pub mod queue;
 pub mod retry;
 pub mod rng;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub mod sched;
 pub mod sim;
 pub mod storage;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+mod sync;
 pub mod time;
 
 pub use rng::Rng;

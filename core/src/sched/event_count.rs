@@ -1,0 +1,204 @@
+//! Who sleeps, and whom to wake: without waking two for one reason, and without missing one.
+
+use core::fmt;
+
+#[cfg(feature = "alloc")]
+use crate::queue::CapacityError;
+#[cfg(feature = "alloc")]
+use crate::storage::Heap;
+use crate::storage::{Inline, InlineSlots, Storage};
+use crate::sync::{AtomicU32, Ordering, array_of, const_fn, fence};
+
+/// Lets workers sleep until there is a reason not to, and tells whom to wake.
+///
+/// The core never parks a thread and never halts a core. The event count only decides: a worker announces that it is
+/// about to sleep, looks once more for work, and sleeps; whoever makes work asks [`EventCount::notify_one`] for one
+/// sleeper and wakes that one by the platform's means (`Thread::unpark`, an inter-processor interrupt, `SEV`).
+///
+/// *When not to use it:* for the workers of a [`Scheduler`](super::Scheduler), which has one inside.
+///
+/// # Examples
+///
+/// ```
+/// use divvy::sched::{EventCount, Wake};
+/// use divvy::storage::Inline;
+///
+/// static EVENTS: EventCount<Inline<4>> = EventCount::new();
+///
+/// let waiter = EVENTS.waiter(2).expect("there are four");
+/// assert!(EVENTS.waiter(4).is_none());
+///
+/// waiter.prepare_park();
+/// // Here the worker looks for work once more. It finds none, so it sleeps until it is woken:
+/// assert!(!waiter.is_woken());
+///
+/// // Elsewhere, after making work. It is the caller who then wakes worker 2:
+/// assert_eq!(EVENTS.notify_one(), Wake::Worker(2));
+/// assert!(waiter.is_woken());
+/// assert_eq!(EVENTS.notify_one(), Wake::Nobody);
+/// ```
+///
+/// # Complexity
+///
+/// `prepare_park`, `cancel`, `is_woken`: one operation on one word. `notify_one`: a fence, and *O*(workers / 32) loads.
+/// The workers' number of words, of which one in 32 is used with [`Inline`]; one word per 32 workers with `Heap`.
+///
+/// # Concurrency
+///
+/// *No wake-up is lost:* let a worker call `prepare_park` and then look for work, and let another thread make work
+/// visible and then call `notify_one`. Then the worker sees the work, or the other thread sees the worker (or one
+/// that sleeps already). *No wake-up is doubled:* each call wakes at most one, and each sleeper is given to
+/// one call. Sleepers are woken in the order of their numbers, not of their arrival: the low numbers stay warm, the
+/// high ones sleep long.
+///
+/// Nothing here waits for another thread. `notify_one` retries only where another call took the same sleeper.
+///
+/// # References
+///
+/// The event count of Vyukov (1024cores.net, 2008) and the sleep protocol of Rayon, reduced to what is known once the
+/// workers have numbers.
+pub struct EventCount<S: Storage> {
+    /// Bit *i* of word *w*: worker 32 *w* + *i* sleeps, or is about to, and nobody has woken it. Set by that worker,
+    /// cleared by it or by whoever wakes it.
+    sleepers: S::Slots<AtomicU32>,
+    /// Written once.
+    workers: u32,
+}
+
+/// Whom to wake, now that there is a reason.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "nobody else will wake this worker: the work waits until it is woken"]
+pub enum Wake {
+    /// Wake this worker, by the platform's means. Nobody else was or will be told to for the same reason.
+    Worker(u32),
+    /// Nobody sleeps: whoever is awake looks for work before going to sleep.
+    Nobody,
+}
+
+impl Wake {
+    /// The worker to wake, if any.
+    pub const fn worker(self) -> Option<u32> {
+        match self {
+            Self::Worker(worker) => Some(worker),
+            Self::Nobody => None,
+        }
+    }
+}
+
+impl<const N: usize> EventCount<Inline<N>> {
+    const_fn! {
+        /// For `N` workers, all awake.
+        pub const fn new() -> Self {
+            const { assert!(N >= 1 && N <= 1 << 20, "an event count serves from 1 to 2^20 workers") };
+            Self { sleepers: InlineSlots(array_of!(AtomicU32::new(0))), workers: N as u32 }
+        }
+    }
+}
+
+impl<const N: usize> Default for EventCount<Inline<N>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl EventCount<Heap> {
+    /// For `workers` workers, all awake; allocated now.
+    ///
+    /// # Errors
+    ///
+    /// [`CapacityError`] unless `workers` is from 1 to 2²⁰.
+    pub fn with_capacity(workers: usize) -> Result<Self, CapacityError> {
+        const MAX: u32 = 1 << 20;
+        match workers {
+            0 => Err(CapacityError::Zero),
+            n if n > MAX as usize => Err(CapacityError::TooLarge { max: MAX }),
+            n => Ok(Self {
+                sleepers: (0..n.div_ceil(32)).map(|_| AtomicU32::new(0)).collect(),
+                workers: n as u32,
+            }),
+        }
+    }
+}
+
+impl<S: Storage> EventCount<S> {
+    /// How many workers it serves.
+    pub const fn workers(&self) -> u32 {
+        self.workers
+    }
+
+    /// The side of worker `worker`; `None` if there is no such worker. One thread uses it at a time, or two share
+    /// one wake-up.
+    pub fn waiter(&self, worker: u32) -> Option<Waiter<'_>> {
+        (worker < self.workers)
+            .then(|| Waiter { word: &self.sleepers[(worker / 32) as usize], bit: 1 << (worker % 32) })
+    }
+
+    /// Chooses one sleeper, which the caller then wakes. Call it after the reason to wake became visible to others.
+    pub fn notify_one(&self) -> Wake {
+        // Ordering: SeqCst, with the fence in `prepare_park`: of a thread that makes work and looks for sleepers, and
+        // one that becomes a sleeper and looks for work, at least one sees the other.
+        fence(Ordering::SeqCst);
+        let words = self.workers.div_ceil(32) as usize;
+        for (index, word) in self.sleepers[..words].iter().enumerate() {
+            // Ordering: Relaxed, the fence orders it; the bit is claimed below.
+            let mut sleepers = word.load(Ordering::Relaxed);
+            while sleepers != 0 {
+                let bit = sleepers & sleepers.wrapping_neg();
+                // Ordering: Release: what the caller did before is seen by the woken worker (Acquire in `is_woken`).
+                let before = word.fetch_and(!bit, Ordering::Release);
+                if before & bit != 0 {
+                    return Wake::Worker(index as u32 * 32 + bit.trailing_zeros());
+                }
+                sleepers = before & !bit;
+            }
+        }
+        Wake::Nobody
+    }
+}
+
+impl<S: Storage> fmt::Debug for EventCount<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventCount").field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
+/// One worker's side of an [`EventCount`].
+///
+/// The protocol: [`Waiter::prepare_park`]; look for work; then either [`Waiter::cancel`] because there is some, or wait
+/// by the platform's means until [`Waiter::is_woken`]. The platform's wait must remember a wake-up that came before it
+/// (a thread's park token, a core's event register, a pending interrupt), and may end early: ask `is_woken` again.
+pub struct Waiter<'a> {
+    word: &'a AtomicU32,
+    bit: u32,
+}
+
+impl Waiter<'_> {
+    /// Announces that this worker is about to sleep. It may be chosen from this moment on.
+    pub fn prepare_park(&self) {
+        // Ordering: Relaxed, the fence orders it before the look that follows.
+        self.word.fetch_or(self.bit, Ordering::Relaxed);
+        // Ordering: SeqCst, with the fence in `notify_one`.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Withdraws the announcement. `true` if this worker had been chosen already: its wake-up was spent, and the work
+    /// that it was meant for is this worker's to look for.
+    pub fn cancel(&self) -> bool {
+        // Ordering: Acquire as in `is_woken`.
+        self.word.fetch_and(!self.bit, Ordering::Acquire) & self.bit == 0
+    }
+
+    /// Whether this worker was chosen since [`Waiter::prepare_park`], so that it must not sleep any longer.
+    pub fn is_woken(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of `notify_one`: what its caller did before is seen.
+        self.word.load(Ordering::Acquire) & self.bit == 0
+    }
+}
+
+impl fmt::Debug for Waiter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter").field("is_woken", &self.is_woken()).finish_non_exhaustive()
+    }
+}

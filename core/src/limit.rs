@@ -145,7 +145,7 @@ pub enum Admit {
 ///
 /// # Complexity
 ///
-/// *O*(1) without division; 64 bytes, 32 of them the quota's.
+/// *O*(1) without division; 64 bytes, 40 of them the quota's.
 ///
 /// # Time
 ///

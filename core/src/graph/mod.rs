@@ -149,7 +149,7 @@ struct Edge {
 ///
 /// [`insert`](Self::insert) and [`connect`](Self::connect) *O*(1); [`start`](Self::start) *O*(nodes log nodes +
 /// edges); [`next_ready`](Self::next_ready) *O*(log ready); [`complete`](Self::complete) *O*(log ready) for each edge
-/// that leaves. 36 bytes a node (40 where `u64` is aligned to 8), 8 an edge.
+/// that leaves. 36 bytes a node, 8 an edge.
 ///
 /// # References
 ///

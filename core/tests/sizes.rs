@@ -1,0 +1,41 @@
+//! The byte counts that the docs state. They hold on 64-bit and on 32-bit targets unless the docs say otherwise.
+
+use core::mem::size_of;
+use divvy::graph::Dag;
+use divvy::hash::Xxh3;
+use divvy::lease::{Lease, Leases};
+use divvy::limit::{Gcra, Quota};
+use divvy::partition::{Even, HashPartition};
+use divvy::queue::PriorityQueue;
+use divvy::retry::Backoff;
+use divvy::rng::{SplitMix64, Xoshiro256PlusPlus};
+use divvy::storage::Inline;
+use divvy::{Instant, fixed::Q32};
+
+/// The bytes that one more item costs, from two sizes that both hide the fixed part.
+fn each(larger: usize, smaller: usize) -> usize {
+    (larger - smaller) / 100
+}
+
+#[test]
+fn values_are_as_large_as_documented() {
+    assert_eq!((size_of::<Instant>(), size_of::<Q32>()), (8, 8));
+    assert_eq!((size_of::<SplitMix64>(), size_of::<Xoshiro256PlusPlus>()), (8, 32));
+    assert_eq!((size_of::<Even>(), size_of::<HashPartition>()), (24, 16));
+    assert_eq!((size_of::<Quota>(), size_of::<Gcra>()), (40, 64));
+    assert_eq!((size_of::<Lease>(), size_of::<Backoff>()), (16, 32));
+    #[cfg(target_pointer_width = "64")]
+    assert_eq!(size_of::<Xxh3>(), 544);
+}
+
+#[test]
+fn items_cost_what_is_documented() {
+    assert_eq!(each(size_of::<Leases<Inline<200>>>(), size_of::<Leases<Inline<100>>>()), 28);
+    assert_eq!(
+        each(size_of::<PriorityQueue<u64, Inline<200>>>(), size_of::<PriorityQueue<u64, Inline<100>>>()),
+        8 + 16
+    );
+    type Graph<const N: usize, const E: usize> = Dag<Inline<N>, Inline<E>>;
+    assert_eq!(each(size_of::<Graph<200, 8>>(), size_of::<Graph<100, 8>>()), 36);
+    assert_eq!(each(size_of::<Graph<8, 200>>(), size_of::<Graph<8, 100>>()), 8);
+}

@@ -1,0 +1,62 @@
+//! The playground: built, and driven in Chromium.
+
+use std::fs;
+use std::time::Duration;
+
+use super::host::keep_digests;
+use super::{Outcome, Work};
+use crate::layout::Layout;
+use crate::needs;
+use crate::run::Run;
+use crate::toolchain::{Compiler, Library, Toolchain, WASM32};
+
+/// Builds the module, its glue and the page; each program goes through `execute`.
+pub(crate) fn build_playground(
+    layout: &Layout,
+    toolchain: &Toolchain,
+    execute: &dyn Fn(Run) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut module = toolchain.cargo(layout, "build", WASM32, Library::Std)?;
+    module = module.args(["--release", "-p", "divvy-wasm"]).dir(&layout.root);
+    if toolchain.compiler(WASM32)? == Compiler::Debian {
+        // A panic that stops at once, without text, makes the module little more than half as large. It takes a standard
+        // library built for it.
+        module = module.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+    }
+    execute(module)?;
+
+    let wasm = toolchain.target_dir(layout, WASM32)?.join("release/divvy_wasm.wasm");
+    let glue = ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
+    let out = layout.www().join("src/pkg");
+    // Beside the running xtask's folder, not in it: cargo would write a new xtask over it.
+    let target = layout.target.join("glue");
+    let glue = Run::new("cargo").args(glue).arg(wasm).arg(out).arg("divvy").dir(&layout.root);
+    execute(glue.env("CARGO_TARGET_DIR", target))?;
+
+    execute(npm(layout, &["run", "build"]))
+}
+
+pub(super) fn playground(work: &Work<'_>) -> Outcome {
+    build_playground(work.layout, work.toolchain, &|run| work.run(run).map(drop))?;
+    let modules = fs::read_dir(work.layout.www().join("dist/assets")).into_iter().flatten().flatten();
+    let is_wasm =
+        |entry: &fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "wasm");
+    let bytes: u64 = modules.filter(is_wasm).filter_map(|entry| Some(entry.metadata().ok()?.len())).sum();
+    Ok(format!("{bytes} bytes of wasm"))
+}
+
+pub(super) fn browser(work: &Work<'_>) -> Outcome {
+    let lines = work.layout.digests("browser-lines");
+    let _ = fs::remove_file(&lines);
+    let browser = needs::browser().ok_or("no Chromium; `cargo xtask setup` installs it")?;
+    let run = npm(work.layout, &["test"]).env("CHROMIUM", browser).env("DIVVY_DIGESTS", &lines);
+    work.run(run.limit(Duration::from_secs(300)))?;
+    let text = fs::read_to_string(&lines)
+        .map_err(|error| format!("the tests left no digests in {}: {error}", lines.display()))?;
+    let _ = fs::remove_file(&lines);
+    keep_digests(work, &text)
+}
+
+pub(crate) fn npm(layout: &Layout, arguments: &[&str]) -> Run {
+    Run::new("npm").args(arguments).dir(layout.www())
+}

@@ -1,0 +1,198 @@
+//! The steps of `cargo xtask test`, in the order that they run in: what fails soonest and cheapest comes first.
+
+mod browser;
+mod checks;
+mod conformance;
+mod cross;
+mod firmware;
+mod host;
+
+use crate::layout::Layout;
+use crate::run::Run;
+use crate::toolchain::Toolchain;
+
+pub(crate) use browser::build_playground;
+pub(crate) use firmware::{BOARDS, run_board};
+
+/// What the steps are called.
+pub(crate) mod name {
+    pub(crate) const FMT: &str = "fmt";
+    pub(crate) const DENY: &str = "deny";
+    pub(crate) const CLIPPY: &str = "clippy";
+    pub(crate) const RUSTDOC: &str = "rustdoc";
+    pub(crate) const TEST: &str = "test";
+    pub(crate) const DOCTEST: &str = "doctest";
+    pub(crate) const BENCH: &str = "bench";
+    pub(crate) const LOOM: &str = "loom";
+    pub(crate) const DIGESTS: &str = "digests";
+    pub(crate) const SCORE: &str = "score";
+    pub(crate) const THUMBV6M: &str = "thumbv6m";
+    pub(crate) const THUMBV7EM: &str = "thumbv7em";
+    pub(crate) const THUMBV8M: &str = "thumbv8m";
+    pub(crate) const RISCV32IMAC: &str = "riscv32imac";
+    pub(crate) const WASM32: &str = "wasm32";
+    pub(crate) const MPS2_AN521: &str = "mps2-an521";
+    pub(crate) const VIRT: &str = "virt";
+    pub(crate) const PLAYGROUND: &str = "playground";
+    pub(crate) const BROWSER: &str = "browser";
+    pub(crate) const CONFORMANCE: &str = "conformance";
+}
+
+/// What a step works with.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) toolchain: &'a Toolchain,
+    /// The step's name, which is its log's too.
+    pub(crate) step: &'static str,
+}
+
+impl Work<'_> {
+    /// Runs a program in the checkout, its output going to the step's log.
+    fn run(&self, run: Run) -> Result<String, String> {
+        run.log(&self.layout.log(self.step))
+    }
+
+    /// `cargo …` by the active toolchain in the checkout.
+    fn cargo(&self, arguments: &[&str]) -> Result<String, String> {
+        self.run(self.cargo_run(arguments))
+    }
+
+    fn cargo_run(&self, arguments: &[&str]) -> Run {
+        Run::new("cargo").args(arguments).dir(&self.layout.root)
+    }
+
+    /// The same for a workspace of its own: what it shares with the others is compiled once, in one target folder.
+    fn cargo_in(&self, dir: std::path::PathBuf, arguments: &[&str]) -> Result<String, String> {
+        self.run(Run::new("cargo").args(arguments).dir(dir).env("CARGO_TARGET_DIR", &self.layout.target))
+    }
+}
+
+/// One step: what it says of itself when it is good, or why it failed.
+pub(crate) type Outcome = Result<String, String>;
+
+/// One step of the tests.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// Part of `--quick`: takes nothing but the host's toolchain.
+    pub(crate) quick: bool,
+    /// Steps whose results it uses; `--only` takes them along.
+    pub(crate) after: &'static [&'static str],
+    pub(crate) run: fn(&Work<'_>) -> Outcome,
+}
+
+const fn quick(name: &'static str, about: &'static str, run: fn(&Work<'_>) -> Outcome) -> Step {
+    Step { name, about, quick: true, after: &[], run }
+}
+
+const fn full(name: &'static str, about: &'static str, run: fn(&Work<'_>) -> Outcome) -> Step {
+    Step { name, about, quick: false, after: &[], run }
+}
+
+/// All of them.
+pub(crate) static STEPS: [Step; 20] = [
+    quick(name::FMT, "every workspace is formatted", checks::fmt),
+    full(name::DENY, "licences, sources and bans of all dependencies", checks::deny),
+    quick(name::CLIPPY, "clippy, warnings as errors, with each feature set of the core", checks::clippy),
+    quick(name::TEST, "unit, property and end-to-end tests on the host", host::test),
+    quick(name::DOCTEST, "the examples in the documentation", host::doctest),
+    quick(name::RUSTDOC, "the documentation, warnings as errors", checks::rustdoc),
+    full(name::BENCH, "the bench compiles", checks::bench),
+    full(name::LOOM, "the lock-free parts under every interleaving", host::loom),
+    quick(name::DIGESTS, "the scenarios' digests on the host", host::digests),
+    full(name::SCORE, "the quality figures stay within their bounds", host::score),
+    full(name::THUMBV6M, "the core without alloc for Cortex-M0", cross::thumbv6m),
+    full(name::THUMBV7EM, "the core without alloc for Cortex-M4 and M7", cross::thumbv7em),
+    full(name::THUMBV8M, "the core without alloc for Cortex-M33", cross::thumbv8m),
+    full(name::RISCV32IMAC, "the core without alloc for RV32", cross::riscv32imac),
+    full(name::WASM32, "the core without alloc for wasm32", cross::wasm32),
+    full(name::MPS2_AN521, "both Cortex-M33 cores in QEMU", firmware::mps2_an521),
+    full(name::VIRT, "four RV32 harts in QEMU", firmware::virt),
+    full(name::PLAYGROUND, "the playground: wasm, its glue, types, bundle", browser::playground),
+    Step {
+        after: &[name::PLAYGROUND],
+        ..full(name::BROWSER, "the playground in Chromium", browser::browser)
+    },
+    Step {
+        after: &[name::DIGESTS, name::MPS2_AN521, name::VIRT, name::BROWSER],
+        ..full(name::CONFORMANCE, "one answer on every target", conformance::conformance)
+    },
+];
+
+/// The steps that were asked for, in their order.
+pub(crate) fn select(only: &[String], quick: bool) -> Result<Vec<&'static Step>, String> {
+    let mut wanted: Vec<&str> = Vec::new();
+    for name in only {
+        let step = STEPS.iter().find(|step| step.name == name).ok_or_else(|| unknown(name))?;
+        wanted.push(step.name);
+    }
+    // A step can stand only behind those it uses, so one walk from the end finds them all.
+    for step in STEPS.iter().rev() {
+        if wanted.contains(&step.name) {
+            wanted.extend(step.after);
+        }
+    }
+    let all = only.is_empty();
+    let chosen = |step: &&Step| (all && (step.quick || !quick)) || wanted.contains(&step.name);
+    Ok(STEPS.iter().filter(chosen).collect())
+}
+
+fn unknown(name: &str) -> String {
+    let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+    format!("there is no step `{name}`; the steps are {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(only: &[&str], quick: bool) -> Vec<&'static str> {
+        let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
+        select(&only, quick).unwrap().iter().map(|step| step.name).collect()
+    }
+
+    #[test]
+    fn everything_is_the_default() {
+        assert_eq!(names(&[], false).len(), STEPS.len());
+    }
+
+    #[test]
+    fn names_are_distinct_and_uses_come_first() {
+        for (at, step) in STEPS.iter().enumerate() {
+            assert!(STEPS[..at].iter().all(|earlier| earlier.name != step.name), "{} twice", step.name);
+            for used in step.after {
+                assert!(
+                    STEPS[..at].iter().any(|earlier| earlier.name == *used),
+                    "{} before {used}",
+                    step.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn quick_takes_nothing_but_the_host() {
+        let quick = names(&[], true);
+        assert!(quick.contains(&name::TEST) && !quick.contains(&name::BROWSER), "{quick:?}");
+        assert!(quick.len() < STEPS.len());
+    }
+
+    #[test]
+    fn only_takes_along_what_a_step_uses() {
+        assert_eq!(names(&["fmt"], false), ["fmt"]);
+        assert_eq!(names(&["browser", "fmt"], false), ["fmt", "playground", "browser"]);
+        let all = names(&["conformance"], false);
+        assert_eq!(all, ["digests", "mps2-an521", "virt", "playground", "browser", "conformance"]);
+    }
+
+    #[test]
+    fn an_unknown_step_is_answered_with_the_known_ones() {
+        let error = select(&["tets".into()], false).unwrap_err();
+        assert!(
+            error.contains("`tets`") && error.contains("test") && error.contains("conformance"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! Which compiler builds for a target that is not this machine: the one place that decides.
+//!
+//! The active toolchain does where it has the target's standard library (rustup brings it, `rust-toolchain.toml` asks
+//! for it). Where rustup may not install, Debian's own compiler builds `core`, or all of `std`, from its source package.
+//! Nothing here ever installs a target.
+
+use std::path::{Path, PathBuf};
+
+use crate::env;
+use crate::layout::Layout;
+use crate::run::Run;
+
+/// The oldest Debian compiler that will do: the `rust-version` of the workspace.
+const OLDEST: (u32, u32) = (1, 90);
+
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_RUSTDOC: &str = "/usr/bin/rustdoc";
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/core/src/lib.rs";
+const DEBIAN_LINKER: &str = "/usr/bin/rust-lld";
+
+pub(crate) const THUMBV6M: &str = "thumbv6m-none-eabi";
+pub(crate) const THUMBV7EM: &str = "thumbv7em-none-eabi";
+pub(crate) const THUMBV8M: &str = "thumbv8m.main-none-eabi";
+pub(crate) const RISCV32: &str = "riscv32imac-unknown-none-elf";
+pub(crate) const WASM32: &str = "wasm32-unknown-unknown";
+
+/// Every target that is not this machine; `rust-toolchain.toml` names the same ones.
+pub(crate) const TARGETS: [&str; 5] = [RISCV32, THUMBV6M, THUMBV7EM, THUMBV8M, WASM32];
+
+/// Who compiles for a target.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Compiler {
+    /// The toolchain that runs us: it has the target's standard library.
+    Active,
+    /// Debian's `rustc-web`, which builds the standard library it needs.
+    Debian,
+}
+
+/// How much of the standard library a build may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Library {
+    /// `core` alone. When built from source, `alloc` is not even there to be used.
+    Core,
+    /// All of `std`, for wasm32.
+    Std,
+}
+
+/// What this machine compiles with.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    sysroot: Option<PathBuf>,
+    debian: Result<(), String>,
+}
+
+impl Toolchain {
+    pub(crate) fn find(layout: &Layout) -> Self {
+        let sysroot = Run::new("rustc").args(["--print", "sysroot"]).dir(&layout.root).read();
+        Self { sysroot: sysroot.ok().map(|line| line.trim().into()), debian: debian() }
+    }
+
+    /// Who compiles for `target`, or why nobody can.
+    pub(crate) fn compiler(&self, target: &str) -> Result<Compiler, String> {
+        let active = self.sysroot.as_deref().is_some_and(|sysroot| has_target(sysroot, target));
+        match (active, &self.debian) {
+            (true, _) => Ok(Compiler::Active),
+            (false, Ok(())) => Ok(Compiler::Debian),
+            (false, Err(why)) => Err(format!(
+                "nothing here compiles for {target}: the active toolchain has no standard library for it, and Debian's \
+                 compiler is not usable ({why})\n  `rustup target add {target}` adds the first where rustup may install; \
+                 `cargo xtask setup` installs the second"
+            )),
+        }
+    }
+
+    /// The targets that only Debian's compiler can build for.
+    pub(crate) fn not_in_active(&self) -> Vec<&'static str> {
+        let has = |target: &str| self.sysroot.as_deref().is_some_and(|sysroot| has_target(sysroot, target));
+        TARGETS.into_iter().filter(|target| !has(target)).collect()
+    }
+
+    /// Why Debian's compiler is not usable, if it is not.
+    pub(crate) fn debian_problem(&self) -> Option<&str> {
+        self.debian.as_ref().err().map(String::as_str)
+    }
+
+    /// `cargo SUBCOMMAND --target TARGET`, ready for more arguments.
+    pub(crate) fn cargo(
+        &self,
+        layout: &Layout,
+        subcommand: &str,
+        target: &str,
+        library: Library,
+    ) -> Result<Run, String> {
+        Ok(match self.compiler(target)? {
+            Compiler::Active => without_outer_flags(Run::new("cargo"))
+                .args([subcommand, "--target", target])
+                .env("CARGO_TARGET_DIR", &layout.target),
+            Compiler::Debian => without_outer_flags(Run::new(DEBIAN_CARGO))
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .args([subcommand, "--target", target, build_std(library)])
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("RUSTC", DEBIAN_RUSTC)
+                .env("RUSTDOC", DEBIAN_RUSTDOC)
+                .env("CARGO_TARGET_DIR", debian_target(layout)),
+        })
+    }
+
+    /// The folder below which `cargo` puts what it builds for `target`.
+    pub(crate) fn target_dir(&self, layout: &Layout, target: &str) -> Result<PathBuf, String> {
+        let base = match self.compiler(target)? {
+            Compiler::Active => layout.target.clone(),
+            Compiler::Debian => debian_target(layout),
+        };
+        Ok(base.join(target))
+    }
+}
+
+/// Its own folder: two compilers in one would rebuild each other's work.
+fn debian_target(layout: &Layout) -> PathBuf {
+    layout.target.join("debian")
+}
+
+fn build_std(library: Library) -> &'static str {
+    match library {
+        Library::Core => "-Zbuild-std=core",
+        Library::Std => "-Zbuild-std=std,panic_abort",
+    }
+}
+
+fn without_outer_flags(run: Run) -> Run {
+    // The toolchain that the user chose by `cargo +… xtask` is the active one.
+    env::about_compiling().filter(|&name| name != "RUSTUP_TOOLCHAIN").fold(run, Run::env_remove)
+}
+
+fn has_target(sysroot: &Path, target: &str) -> bool {
+    let Ok(files) = std::fs::read_dir(sysroot.join("lib/rustlib").join(target).join("lib")) else {
+        return false;
+    };
+    files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+fn debian() -> Result<(), String> {
+    for file in [DEBIAN_RUSTC, DEBIAN_CARGO, DEBIAN_SOURCE, DEBIAN_LINKER] {
+        if !Path::new(file).exists() {
+            return Err(format!("no {file}"));
+        }
+    }
+    for program in [DEBIAN_RUSTC, DEBIAN_CARGO] {
+        let text = Run::new(program).arg("--version").env_remove("RUSTUP_TOOLCHAIN").read()?;
+        match version(&text) {
+            Some(found) if found >= OLDEST => {}
+            _ => return Err(format!("{program} is `{}`, older than {}.{}", text.trim(), OLDEST.0, OLDEST.1)),
+        }
+    }
+    Ok(())
+}
+
+/// Major and minor of `rustc 1.96.0 (…)`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split_whitespace().nth(1)?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout { root: "/r".into(), target: "/r/target".into() }
+    }
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(
+            version("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"),
+            Some((1, 96))
+        );
+        assert_eq!(version("cargo 1.63.0"), Some((1, 63)));
+        assert_eq!(version("rustc"), None);
+    }
+
+    #[test]
+    fn without_either_compiler_the_remedies_are_named() {
+        let none = Toolchain { sysroot: None, debian: Err("no /usr/bin/rustc".into()) };
+        let error = none.compiler(THUMBV6M).unwrap_err();
+        for part in [THUMBV6M, "rustup target add", "cargo xtask setup", "no /usr/bin/rustc"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(none.not_in_active(), TARGETS);
+    }
+
+    #[test]
+    fn the_active_toolchain_is_asked_first() {
+        let sysroot = std::env::temp_dir().join(format!("xtask-sysroot-{}", std::process::id()));
+        let lib = sysroot.join("lib/rustlib").join(WASM32).join("lib");
+        std::fs::create_dir_all(&lib).unwrap();
+        let both = Toolchain { sysroot: Some(sysroot.clone()), debian: Ok(()) };
+        assert_eq!(both.compiler(WASM32), Ok(Compiler::Debian), "a folder without a library is no library");
+        std::fs::write(lib.join("libcore-0123.rlib"), "").unwrap();
+        assert_eq!(both.compiler(WASM32), Ok(Compiler::Active));
+        assert_eq!(both.compiler(RISCV32), Ok(Compiler::Debian));
+        assert!(!both.not_in_active().contains(&WASM32));
+        std::fs::remove_dir_all(sysroot).unwrap();
+    }
+
+    #[test]
+    fn debians_cargo_is_told_everything() {
+        let debian = Toolchain { sysroot: None, debian: Ok(()) };
+        let line = debian.cargo(&layout(), "build", WASM32, Library::Std).unwrap().line();
+        for part in [
+            "/usr/bin/cargo build",
+            "--target wasm32",
+            "-Zbuild-std=std,panic_abort",
+            "RUSTC_BOOTSTRAP=1",
+            "target/debian",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        let line = debian.cargo(&layout(), "build", THUMBV6M, Library::Core).unwrap().line();
+        assert!(line.ends_with("-Zbuild-std=core"), "{line}");
+    }
+
+    #[test]
+    fn the_toolchain_file_asks_for_the_same_targets() {
+        let file = include_str!("../../rust-toolchain.toml");
+        let mut asked: Vec<&str> =
+            file.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\",")).collect();
+        asked.sort_unstable();
+        assert_eq!(asked, TARGETS);
+    }
+}

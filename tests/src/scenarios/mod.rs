@@ -1,11 +1,18 @@
 //! The scenarios, one part of the core each.
 
+mod dag;
+mod deque;
 mod even;
 mod fixed;
+mod gcra;
 mod hash;
 mod hash_partition;
 mod lease;
+mod mpmc;
+mod priority;
+mod retry;
 mod rng;
+mod sched;
 
 /// One part of the core, driven from a seed that is part of the scenario.
 #[derive(Clone, Copy, Debug)]
@@ -24,4 +31,11 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "lease", run: lease::run },
     Scenario { name: "even-partition", run: even::run },
     Scenario { name: "hash-partition", run: hash_partition::run },
+    Scenario { name: "gcra", run: gcra::run },
+    Scenario { name: "retry", run: retry::run },
+    Scenario { name: "mpmc", run: mpmc::run },
+    Scenario { name: "deque", run: deque::run },
+    Scenario { name: "priority", run: priority::run },
+    Scenario { name: "dag", run: dag::run },
+    Scenario { name: "sched", run: sched::run },
 ];

@@ -1,39 +1,242 @@
-//! What both boards run.
+//! What both boards run, on every core: the word count alone and as a team, then the conformance scenarios.
 
+use crate::barrier::Barrier;
 use crate::boards::{board, stack};
+use crate::team::{Machine, Share, Team};
+use crate::wordcount::{AllWords, CHUNKS, EXPECTED, MAPS, PARTITIONS, ROUNDS, Summary, TEXT, alone};
+use board::CORES;
+use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
+use defmt::{Display2Format, error, info};
+use divvy_tests::Verdict;
 
+static TEAM: Team<CORES> = Team::new();
+static ALONE: AllWords = AllWords::new();
+static BARRIER: Barrier<CORES> = Barrier::new();
+/// Whose turn it is to print.
 static TURN: AtomicU32 = AtomicU32::new(0);
-static FAILED: AtomicU32 = AtomicU32::new(0);
+/// What did not agree. The run is good if there is nothing.
+static FAILURES: AtomicU32 = AtomicU32::new(0);
 
-/// Runs on every core.
+const SCENARIOS: usize = divvy_tests::ALL.len();
+
+/// The board, as the team sees it.
+struct Cores;
+
+impl Machine for Cores {
+    fn micros(&self) -> u32 {
+        board::micros()
+    }
+
+    fn wait(&self) {
+        board::wait();
+    }
+
+    fn wake(&self, core: u32) {
+        board::wake(core);
+    }
+}
+
+/// All of it, from the first instruction of each core to the exit.
 pub(crate) fn run() -> ! {
     stack::paint();
     let core = board::core();
     if core == 0 {
-        defmt::info!("divvy on {=str}: {=usize} x {=str}", board::NAME, board::CORES, board::CPU);
+        info!("divvy on {=str}: {=usize} x {=str}", board::NAME, CORES, board::CPU);
         board::start_others();
     }
-    while TURN.load(Ordering::Acquire) != core as u32 {
-        board::wait();
-    }
-    let good = divvy_tests::verify(board::NAME, core as u32, &mut |v| {
-        defmt::info!("{}", defmt::Display2Format(v));
-    });
-    let (used, size) = stack::used();
-    defmt::info!("core {=usize} stack {=usize} of {=usize} time {=u32}", core, used, size, board::micros());
-    if !good {
-        FAILED.fetch_add(1, Ordering::Relaxed);
-    }
-    TURN.fetch_add(1, Ordering::AcqRel);
-    board::wake();
-    while TURN.load(Ordering::Acquire) != board::CORES as u32 {
-        board::wait();
-    }
+    BARRIER.meet(&Cores);
+
+    let reference = if core == 0 { count_alone() } else { None };
+    BARRIER.meet(&Cores);
+    let began = board::micros();
+    TEAM.work(core, &Cores);
+    let micros = board::micros().wrapping_sub(began);
+    BARRIER.meet(&Cores);
     if core == 0 {
-        semihosting::process::exit(FAILED.load(Ordering::Relaxed) as i32);
+        report(micros, reference);
+        info!("");
+        info!("{=usize} scenarios on every core, each with its digest", SCENARIOS);
+    }
+
+    conform(core);
+    BARRIER.meet(&Cores);
+    if core == 0 {
+        exit();
     }
     loop {
         board::wait();
+    }
+}
+
+/// Core 0 counts by itself, to have something to compare with: the totals and the microseconds it took.
+fn count_alone() -> Option<(Summary, u32)> {
+    info!("");
+    info!(
+        "word count of divvy's documentation: {=usize} bytes, {=u32} times over",
+        TEXT.len(),
+        ROUNDS
+    );
+    let began = board::micros();
+    let counted = alone(&ALONE);
+    let micros = board::micros().wrapping_sub(began);
+    match counted {
+        Ok(summary) => {
+            print(format_args!("  core 0 alone, one loop      {:>11}", Millis(micros)));
+            Some((summary, micros))
+        }
+        Err(_) => {
+            fail("  WRONG: the table of core 0 alone is full; raise WORDS in wordcount.rs");
+            None
+        }
+    }
+}
+
+/// Who did what in the word count, and whether it is right.
+fn report(micros: u32, reference: Option<(Summary, u32)>) {
+    let summary = TEAM.count().summary();
+    let total = summary.total;
+    let alone = reference.map_or(0, |(_, alone)| alone);
+    let hundredths = 100 * u64::from(alone) / u64::from(micros.max(1));
+    print(format_args!(
+        "  {CORES} cores, stealing work     {:>11}   {}.{:02} times as fast",
+        Millis(micros),
+        hundredths / 100,
+        hundredths % 100
+    ));
+    info!(
+        "  {=u32} map tasks of {=usize} bytes and {=u32} reduce tasks; core 0 had all of them at first",
+        MAPS,
+        TEXT.len() / CHUNKS.get() as usize,
+        PARTITIONS.get()
+    );
+    info!("");
+    info!("  core    maps   words  share  reduces  steals  stolen  looked  slept          idle");
+    for core in 0..CORES {
+        let Share { maps, words, reduces, steals, stolen, attempts, parked, idle_micros } = TEAM.share(core);
+        let percent = 100 * u64::from(words) / u64::from(total.words.max(1));
+        print(format_args!(
+            "  {core:>4} {maps:>7} {words:>7} {percent:>4} % {reduces:>8} {steals:>7} {stolen:>7} {attempts:>7} \
+             {parked:>6} {:>13}",
+            Millis(idle_micros)
+        ));
+    }
+    info!("");
+    info!("  the most frequent of {=u32} words, {=u32} of them different:", total.words, total.distinct);
+    for (word, count) in summary.top() {
+        print(format_args!("  {count:>7}  {word}"));
+    }
+    info!("");
+    check(total, reference.map(|(summary, _)| summary.total));
+    if is_deterministic() {
+        check_split(total.words);
+    }
+}
+
+/// Whether the team's total is what core 0 came to alone, and what the host came to.
+fn check(total: crate::wordcount::Total, alone: Option<crate::wordcount::Total>) {
+    let refused = TEAM.count().refused();
+    if refused > 0 {
+        error!("  WRONG: {=u32} times a table was full; raise WORDS or WORDS_OF_PARTITION in wordcount.rs", refused);
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+    }
+    for (other, who) in [(alone, "core 0 alone"), (Some(EXPECTED), "the host")] {
+        if other != Some(total) {
+            let other = other.unwrap_or_default();
+            error!(
+                "  WRONG WORD COUNT: {=str}: expected by {=str} {=u32} words, {=u32} different, checksum {=u64:016x}; \
+                 found {=u32}, {=u32}, {=u64:016x}",
+                board::NAME, who, other.words, other.distinct, other.checksum,
+                total.words, total.distinct, total.checksum
+            );
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    if FAILURES.load(Ordering::Relaxed) == 0 {
+        info!("  checksum {=u64:016x}: the team, core 0 alone and the host agree", total.checksum);
+    }
+}
+
+/// With QEMU's instruction counter the cores take turns in equal slices, so each must have got a fair share; in real
+/// time the split depends on the host, and one core may do it all.
+fn check_split(words: u32) {
+    for core in 0..CORES {
+        let share = TEAM.share(core);
+        if share.words < words / (4 * CORES as u32) {
+            error!(
+                "  WRONG SPLIT: core {=usize} counted {=u32} of {=u32} words, less than a quarter of an even share",
+                core, share.words, words
+            );
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs every scenario on this core; all cores at once, then they print in turn.
+fn conform(core: usize) {
+    let mut verdicts: [Option<Verdict<'static>>; SCENARIOS] = [None; SCENARIOS];
+    let mut places = verdicts.iter_mut();
+    divvy_tests::verify(board::NAME, core as u32, &mut |verdict| {
+        if let Some(place) = places.next() {
+            *place = Some(Verdict { target: board::NAME, ..*verdict });
+        }
+    });
+    // Ordering: acquire and release, so that what a core prints comes after all that the one before it printed.
+    while TURN.load(Ordering::Acquire) != core as u32 {
+        board::wait();
+    }
+    for verdict in verdicts.iter().flatten() {
+        if verdict.is_good() {
+            info!("{}", Display2Format(verdict));
+        } else {
+            error!("{}", Display2Format(verdict));
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let (used, size) = stack::used();
+    info!("  core {=usize} used {=usize} of its {=usize} bytes of stack", core, used, size);
+    if used == size {
+        fail("  WRONG: the stack was used to its end; raise its size in boards/");
+    }
+    TURN.fetch_add(1, Ordering::Release);
+    for other in 0..CORES {
+        board::wake(other as u32);
+    }
+}
+
+fn exit() -> ! {
+    info!("");
+    match FAILURES.load(Ordering::Relaxed) {
+        0 => info!(
+            "{=str}: good. The word count agrees, and so do {=usize} scenarios on {=usize} cores.",
+            board::NAME, SCENARIOS, CORES
+        ),
+        failures => error!("{=str}: WRONG: {=u32} failures, see above", board::NAME, failures),
+    }
+    semihosting::process::exit((FAILURES.load(Ordering::Relaxed) > 0).into())
+}
+
+/// Whether `qemu.sh` said that the cores take turns by instruction count.
+fn is_deterministic() -> bool {
+    semihosting::experimental::env::args::<128>().is_ok_and(|args| (&args).any(|arg| arg == Ok("deterministic")))
+}
+
+fn fail(message: &str) {
+    error!("{=str}", message);
+    FAILURES.fetch_add(1, Ordering::Relaxed);
+}
+
+/// For what is aligned in columns, which defmt's own formatting does not do.
+fn print(line: fmt::Arguments<'_>) {
+    info!("{}", Display2Format(&line));
+}
+
+/// Microseconds, shown as milliseconds.
+struct Millis(u32);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = f.width().unwrap_or(0).saturating_sub(5);
+        write!(f, "{:>width$}.{} ms", self.0 / 1000, self.0 / 100 % 10)
     }
 }

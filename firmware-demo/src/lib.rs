@@ -5,3 +5,8 @@
 mod boards;
 #[cfg(target_os = "none")]
 mod demo;
+pub mod barrier;
+pub mod table;
+pub mod team;
+pub mod wordcount;
+pub mod words;

@@ -6,8 +6,8 @@
 //! | `core()` | which core is asking |
 //! | `start_others()` | lets the other cores out of reset, or out of their waiting room |
 //! | `micros()` | the board's timer, in microseconds; it wraps |
-//! | `wait()` | a hint to the core that it has nothing to do until [`wake`](board::wake); may return early |
-//! | `wake()` | ends every core's `wait` |
+//! | `wait()` | this core has nothing to do until it is woken; may return early |
+//! | `wake(core)` | ends that core's `wait`, or its next one |
 //! | `mask_interrupts()`, `restore_interrupts()` | for the lock |
 //! | `stack()` | where this core's stack is |
 

@@ -117,8 +117,8 @@ pub(crate) fn wait() {
     asm::wfe();
 }
 
-/// Sends both cores an event.
-pub(crate) fn wake() {
+/// Ends the `wait` of core `core`. The event goes to both cores; the other one goes back to sleep.
+pub(crate) fn wake(_core: u32) {
     // What was written before must be seen by whoever wakes.
     asm::dsb();
     asm::sev();

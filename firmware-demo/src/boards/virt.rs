@@ -92,8 +92,8 @@ pub(crate) fn wait() {
     core::hint::spin_loop();
 }
 
-/// Nothing to do: nobody sleeps in `wait`.
-pub(crate) fn wake() {}
+/// Nothing to do: no hart sleeps in `wait`.
+pub(crate) fn wake(_core: u32) {}
 
 /// Masks this hart's interrupts; whether they were enabled.
 pub(super) fn mask_interrupts() -> bool {

@@ -1,0 +1,263 @@
+//! The cores as a team: each runs [`Team::work`], and divvy's scheduler hands the tasks out.
+
+use crate::wordcount::{MAPS, PARTITIONS, Task, WordCount};
+use core::sync::atomic::{AtomicU32, Ordering};
+use divvy::rng::SplitMix64;
+use divvy::sched::{Next, Park, Scheduler, Source, Wake, Worker};
+use divvy::storage::{Full, Inline};
+
+/// What a team needs of the machine it runs on.
+pub trait Machine {
+    /// A clock in microseconds, the same for all cores. It may wrap.
+    fn micros(&self) -> u32;
+    /// Waits until someone calls `wake` for this core, or returns earlier. A `wake` that came before ends it too.
+    fn wait(&self);
+    /// Ends the `wait` of this core.
+    fn wake(&self, core: u32);
+}
+
+/// Room for every map task at once: all of them begin in one deque.
+const CAPACITY: usize = MAPS.next_power_of_two() as usize;
+
+type Sched<const CORES: usize> = Scheduler<Task, Inline<CORES>, Inline<CAPACITY>, Inline<1>>;
+type Member<'a, const CORES: usize> = Worker<'a, Task, Inline<CORES>, Inline<CAPACITY>, Inline<1>>;
+
+/// A word count and the cores that share it.
+#[derive(Debug)]
+pub struct Team<const CORES: usize> {
+    count: WordCount<CORES>,
+    sched: Sched<CORES>,
+    ledger: [Entry; CORES],
+}
+
+/// What only this demo counts of a core; the scheduler counts the rest. Written by that core alone.
+#[derive(Debug)]
+struct Entry {
+    maps: AtomicU32,
+    words: AtomicU32,
+    reduces: AtomicU32,
+    steals: AtomicU32,
+    idle_micros: AtomicU32,
+}
+
+/// What one core did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Share {
+    /// Map tasks that it ran.
+    pub maps: u32,
+    /// Words that it counted in them.
+    pub words: u32,
+    /// Reduce tasks that it ran.
+    pub reduces: u32,
+    /// Times that it took tasks from another core's deque.
+    pub steals: u32,
+    /// Tasks that it took so.
+    pub stolen: u32,
+    /// Times that it looked into another core's deque.
+    pub attempts: u32,
+    /// Times that it went to sleep.
+    pub parked: u32,
+    /// Microseconds without a task.
+    pub idle_micros: u32,
+}
+
+impl<const CORES: usize> Team<CORES> {
+    /// A team with everything to do.
+    pub const fn new() -> Self {
+        Self {
+            count: WordCount::new(),
+            sched: Scheduler::new(),
+            ledger: [const {
+                Entry {
+                    maps: AtomicU32::new(0),
+                    words: AtomicU32::new(0),
+                    reduces: AtomicU32::new(0),
+                    steals: AtomicU32::new(0),
+                    idle_micros: AtomicU32::new(0),
+                }
+            }; CORES],
+        }
+    }
+
+    /// The word count.
+    pub fn count(&self) -> &WordCount<CORES> {
+        &self.count
+    }
+
+    /// Works as core `core` until all is done. Call it once on each core, at about the same time. Core 0 makes all the
+    /// tasks; what another core does, it has stolen or made from what it stole.
+    pub fn work(&self, core: usize, machine: &impl Machine) {
+        // A second caller for the same core has nothing to add.
+        let Some(mut member) = self.sched.worker(core as u32) else { return };
+        let mut rng = SplitMix64::seed(core as u64);
+        if core == 0 {
+            for chunk in 0..MAPS {
+                self.push(&member, core, Task::Map(chunk), machine);
+            }
+        }
+        let mut idle_since = None;
+        loop {
+            match member.next(&mut rng) {
+                Next::Task { task, from, wake } => {
+                    wake_up(wake, machine);
+                    if let Some(since) = idle_since.take() {
+                        self.note_idle(core, since, machine);
+                    }
+                    if matches!(from, Source::Stolen { .. }) {
+                        add(&self.ledger[core].steals, 1);
+                    }
+                    self.run(&member, core, task, machine);
+                }
+                Next::Idle => {
+                    idle_since.get_or_insert_with(|| machine.micros());
+                    if member.park() == Park::Sleep {
+                        while !member.is_woken() && !self.count.is_done() {
+                            machine.wait();
+                        }
+                    }
+                }
+            }
+            if self.count.is_done() {
+                break;
+            }
+        }
+        if let Some(since) = idle_since {
+            self.note_idle(core, since, machine);
+        }
+    }
+
+    fn run(&self, member: &Member<'_, CORES>, core: usize, task: Task, machine: &impl Machine) {
+        let done = self.count.run(core, task);
+        let entry = &self.ledger[core];
+        match task {
+            Task::Map(_) => {
+                add(&entry.maps, 1);
+                add(&entry.words, done.words);
+                if done.last {
+                    for partition in 0..PARTITIONS.get() {
+                        self.push(member, core, Task::Reduce(partition), machine);
+                    }
+                }
+            }
+            Task::Reduce(_) => {
+                add(&entry.reduces, 1);
+                if done.last {
+                    while let wake @ Wake::Worker(_) = self.sched.wake_one() {
+                        wake_up(wake, machine);
+                    }
+                }
+            }
+        }
+    }
+
+    fn push(&self, member: &Member<'_, CORES>, core: usize, task: Task, machine: &impl Machine) {
+        match member.push(task) {
+            Ok(wake) => wake_up(wake, machine),
+            // No room in the deque: the task is done at once.
+            Err(Full(task)) => self.run(member, core, task, machine),
+        }
+    }
+
+    fn note_idle(&self, core: usize, since: u32, machine: &impl Machine) {
+        add(&self.ledger[core].idle_micros, machine.micros().wrapping_sub(since));
+    }
+
+    /// What core `core` did so far.
+    pub fn share(&self, core: usize) -> Share {
+        let (Some(entry), Some(stats)) = (self.ledger.get(core), self.sched.stats(core as u32)) else {
+            return Share::default();
+        };
+        // Ordering: relaxed; they are read when the cores are done, or as a rough figure before.
+        let read = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
+        Share {
+            maps: read(&entry.maps),
+            words: read(&entry.words),
+            reduces: read(&entry.reduces),
+            steals: read(&entry.steals),
+            stolen: stats.stolen,
+            attempts: stats.steal_attempts,
+            parked: stats.parked,
+            idle_micros: read(&entry.idle_micros),
+        }
+    }
+}
+
+impl<const CORES: usize> Default for Team<CORES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn wake_up(wake: Wake, machine: &impl Machine) {
+    if let Wake::Worker(core) = wake {
+        machine.wake(core);
+    }
+}
+
+/// Only the counter's own core writes it.
+fn add(counter: &AtomicU32, by: u32) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wordcount::EXPECTED;
+    use std::boxed::Box;
+    use std::sync::OnceLock;
+    use std::thread::{self, Thread};
+    use std::time::Instant;
+
+    /// Threads as cores.
+    struct Threads<const CORES: usize> {
+        threads: [OnceLock<Thread>; CORES],
+        start: Instant,
+    }
+
+    impl<const CORES: usize> Machine for Threads<CORES> {
+        fn micros(&self) -> u32 {
+            self.start.elapsed().as_micros() as u32
+        }
+
+        fn wait(&self) {
+            thread::park();
+        }
+
+        fn wake(&self, core: u32) {
+            self.threads[core as usize].get().expect("only a core that slept is woken").unpark();
+        }
+    }
+
+    fn share_the_work<const CORES: usize>() {
+        let team = Box::new(Team::<CORES>::new());
+        let machine = Threads { threads: [const { OnceLock::new() }; CORES], start: Instant::now() };
+        thread::scope(|scope| {
+            for core in 0..CORES {
+                let (team, machine) = (&team, &machine);
+                scope.spawn(move || {
+                    let _ = machine.threads[core].set(thread::current());
+                    team.work(core, machine);
+                });
+            }
+        });
+        assert_eq!(team.count().summary().total, EXPECTED);
+        assert_eq!(team.count().refused(), 0);
+        let shares: Vec<_> = (0..CORES).map(|core| team.share(core)).collect();
+        assert_eq!(shares.iter().map(|share| share.maps).sum::<u32>(), MAPS);
+        assert_eq!(shares.iter().map(|share| share.reduces).sum::<u32>(), PARTITIONS.get());
+        assert_eq!(shares.iter().map(|share| share.words).sum::<u32>(), EXPECTED.words);
+        for thief in &shares[1..] {
+            assert!(thief.maps == 0 || thief.steals > 0, "whoever worked has stolen: {thief:?}");
+            assert!(thief.stolen >= thief.steals && thief.attempts >= thief.steals, "{thief:?}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_cores_comes_to_the_same_total() {
+        share_the_work::<1>();
+        for _ in 0..5 {
+            share_the_work::<2>();
+            share_the_work::<4>();
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import init from "./pkg/divvy.js";
+import { showConformance } from "./conformance.js";
+import { byId, html } from "./dom.js";
+import { startScene, staticFigures } from "./stealing/scene.js";
+
+try {
+  await init();
+  startScene();
+  showConformance();
+  document.documentElement.dataset["figures"] = JSON.stringify(staticFigures());
+  document.documentElement.dataset["ready"] = "true";
+} catch (error) {
+  const reason = error instanceof Error ? error.message : String(error);
+  byId("notes", HTMLDivElement).append(
+    html(
+      "p",
+      { class: "note" },
+      `The simulation could not start: ${reason}. A current browser with WebAssembly runs it; the text below says what it shows.`,
+    ),
+  );
+}

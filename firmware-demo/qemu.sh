@@ -28,7 +28,7 @@ semihosting=enable=on,target=native,arg=$board
 icount=
 if [ "${DIVVY_ICOUNT:-0}" = 1 ]; then
     icount="-icount shift=10,sleep=off,align=off"
-    semihosting=$semihosting,arg=deterministic
+    semihosting=$semihosting,arg=icount
 fi
 
 # The pipeline's two exit codes come back through descriptor 3, the log goes past them through descriptor 4.

@@ -1,11 +1,28 @@
 //! divvy on two boards, both in QEMU: a dual Cortex-M33 (`mps2-an521`) and four RV32 harts (`virt`).
+//!
+//! Both run the same demo. The cores share a word count: core 0 makes all the tasks, and the others steal from it
+//! through [`divvy::sched`]. What they come to is compared with what core 0 counts alone and with what the host counts.
+//! Then every core runs the scenarios of `divvy-tests`, and each digest must be the committed one. The exit code of QEMU
+//! says whether all agreed.
+//!
+//! | | |
+//! |---|---|
+//! | [`words`], [`table`], [`wordcount`] | the word count, which knows of no cores |
+//! | [`team`], [`barrier`] | the cores that share it; threads can be cores too, and are in the tests |
+//! | `demo` | what every core runs, and the log |
+//! | `boards` | what differs: boot, lock, timer, waiting; the only unsafe code |
+//! | `launch` | what a board's binary is when it is built for this machine |
+//!
+//! Nothing allocates: the targets' `alloc` is not even built.
 #![cfg_attr(not(test), no_std)]
 
+pub mod barrier;
 #[cfg(target_os = "none")]
 mod boards;
 #[cfg(target_os = "none")]
 mod demo;
-pub mod barrier;
+#[cfg(not(target_os = "none"))]
+pub mod launch;
 pub mod table;
 pub mod team;
 pub mod wordcount;

@@ -72,7 +72,11 @@ impl<const SLOTS: usize> Table<SLOTS> {
         self.slots.iter().filter_map(|slot| {
             let word = slot.word.load(Ordering::Relaxed);
             (word != 0).then(|| {
-                (Word::from_bits(word), slot.count.load(Ordering::Relaxed), slot.owner.load(Ordering::Relaxed))
+                (
+                    Word::from_bits(word),
+                    slot.count.load(Ordering::Relaxed),
+                    slot.owner.load(Ordering::Relaxed),
+                )
             })
         })
     }
@@ -98,7 +102,8 @@ mod tests {
         assert_eq!(table.add(text, b, 1, |_| 8), Ok(()));
         assert_eq!(table.add(text, c, 1, |_| 9), Err(Full(c)));
         assert_eq!(table.add(text, again, 5, |_| panic!("`a` has an owner already")), Ok(()));
-        let mut all: Vec<_> = table.iter().map(|(word, count, owner)| (word.as_written(text), count, owner)).collect();
+        let mut all: Vec<_> =
+            table.iter().map(|(word, count, owner)| (word.as_written(text), count, owner)).collect();
         all.sort();
         assert_eq!(all, [(&b"a"[..], 6, 7), (b"b", 1, 8)]);
     }

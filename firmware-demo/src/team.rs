@@ -8,8 +8,8 @@ use divvy::storage::{Full, Inline};
 
 /// What a team needs of the machine it runs on.
 pub trait Machine {
-    /// A clock in microseconds, the same for all cores. It may wrap.
-    fn micros(&self) -> u32;
+    /// A clock, the same for all cores, in ticks that the caller knows. It may wrap.
+    fn ticks(&self) -> u32;
     /// Waits until someone calls `wake` for this core, or returns earlier. A `wake` that came before ends it too.
     fn wait(&self);
     /// Ends the `wait` of this core.
@@ -37,7 +37,7 @@ struct Entry {
     words: AtomicU32,
     reduces: AtomicU32,
     steals: AtomicU32,
-    idle_micros: AtomicU32,
+    idle: AtomicU32,
 }
 
 /// What one core did.
@@ -57,8 +57,8 @@ pub struct Share {
     pub attempts: u32,
     /// Times that it went to sleep.
     pub parked: u32,
-    /// Microseconds without a task.
-    pub idle_micros: u32,
+    /// Ticks without a task.
+    pub idle: u32,
 }
 
 impl<const CORES: usize> Team<CORES> {
@@ -73,7 +73,7 @@ impl<const CORES: usize> Team<CORES> {
                     words: AtomicU32::new(0),
                     reduces: AtomicU32::new(0),
                     steals: AtomicU32::new(0),
-                    idle_micros: AtomicU32::new(0),
+                    idle: AtomicU32::new(0),
                 }
             }; CORES],
         }
@@ -109,7 +109,7 @@ impl<const CORES: usize> Team<CORES> {
                     self.run(&member, core, task, machine);
                 }
                 Next::Idle => {
-                    idle_since.get_or_insert_with(|| machine.micros());
+                    idle_since.get_or_insert_with(|| machine.ticks());
                     if member.park() == Park::Sleep {
                         while !member.is_woken() && !self.count.is_done() {
                             machine.wait();
@@ -159,7 +159,7 @@ impl<const CORES: usize> Team<CORES> {
     }
 
     fn note_idle(&self, core: usize, since: u32, machine: &impl Machine) {
-        add(&self.ledger[core].idle_micros, machine.micros().wrapping_sub(since));
+        add(&self.ledger[core].idle, machine.ticks().wrapping_sub(since));
     }
 
     /// What core `core` did so far.
@@ -177,7 +177,7 @@ impl<const CORES: usize> Team<CORES> {
             stolen: stats.stolen,
             attempts: stats.steal_attempts,
             parked: stats.parked,
-            idle_micros: read(&entry.idle_micros),
+            idle: read(&entry.idle),
         }
     }
 }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     impl<const CORES: usize> Machine for Threads<CORES> {
-        fn micros(&self) -> u32 {
+        fn ticks(&self) -> u32 {
             self.start.elapsed().as_micros() as u32
         }
 

@@ -5,7 +5,7 @@
 //! | `NAME`, `CPU`, `CORES` | how the log calls it; how many cores it has |
 //! | `core()` | which core is asking |
 //! | `start_others()` | lets the other cores out of reset, or out of their waiting room |
-//! | `micros()` | the board's timer, in microseconds; it wraps |
+//! | `ticks()`, `TICKS_PER_MILLISECOND` | the board's timer, the same for all cores; it wraps |
 //! | `wait()` | this core has nothing to do until it is woken; may return early |
 //! | `wake(core)` | ends that core's `wait`, or its next one |
 //! | `mask_interrupts()`, `restore_interrupts()` | for the lock |
@@ -36,4 +36,9 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
         defmt::error!("core {=usize} panicked: {}", board::core(), defmt::Display2Format(info));
     }
     semihosting::process::exit(101)
+}
+
+/// Whether QEMU counts instructions (`DIVVY_ICOUNT=1 ./qemu.sh`), so that each run is the same.
+pub(crate) fn is_counted() -> bool {
+    semihosting::experimental::env::args::<128>().is_ok_and(|args| (&args).any(|arg| arg == Ok("icount")))
 }

@@ -3,8 +3,9 @@
 //! Core 0 starts at reset. Core 1 is held until its vector table is named and its `CPUWAIT` bit cleared.
 #![allow(unsafe_code)]
 
-use core::cell::UnsafeCell;
-use core::ops::Range;
+use ::core::cell::UnsafeCell;
+use ::core::ops::Range;
+use ::core::sync::atomic::{AtomicBool, Ordering};
 use cortex_m::asm;
 use cortex_m::register::{msp, primask};
 
@@ -21,11 +22,16 @@ const CPUWAIT: *mut u32 = 0x5002_1118 as *mut u32;
 /// Reads as the number of the core that reads it.
 const CPU_IDENTITY: *const u32 = 0x5001_F000 as *const u32;
 
-/// Timer 0 of the Cortex-M system design kit: counts down, 20 ticks a microsecond.
-const TIMER_CONTROL: *mut u32 = 0x5000_0000 as *mut u32;
-const TIMER_VALUE: *mut u32 = 0x5000_0004 as *mut u32;
-const TIMER_RELOAD: *mut u32 = 0x5000_0008 as *mut u32;
-const TICKS_PER_MICROSECOND: u32 = 20;
+/// The dual timer's first half: counts down from the top, once in 16 cycles of the 20 MHz clock, and begins again.
+const TIMER_LOAD: *mut u32 = 0x5000_2000 as *mut u32;
+const TIMER_VALUE: *const u32 = 0x5000_2004 as *const u32;
+const TIMER_CONTROL: *mut u32 = 0x5000_2008 as *mut u32;
+const TIMER_ENABLED_32_BITS_BY_16: u32 = 1 << 7 | 1 << 1 | 1 << 2;
+/// How fast `ticks` counts.
+pub(crate) const TICKS_PER_MILLISECOND: u32 = 20_000 / 16;
+
+/// Whether `wait` must spin: see there.
+static SPIN: AtomicBool = AtomicBool::new(false);
 
 const STACK: usize = 16 * 1024;
 
@@ -62,9 +68,8 @@ unsafe extern "C" {
 fn start_core_0() -> ! {
     // SAFETY: the timer is this module's alone, and nobody reads it yet.
     unsafe {
-        TIMER_RELOAD.write_volatile(u32::MAX);
-        TIMER_VALUE.write_volatile(u32::MAX);
-        TIMER_CONTROL.write_volatile(1);
+        TIMER_LOAD.write_volatile(u32::MAX);
+        TIMER_CONTROL.write_volatile(TIMER_ENABLED_32_BITS_BY_16);
     }
     crate::demo::run()
 }
@@ -91,6 +96,7 @@ unsafe fn HardFault() -> ! {
 
 /// Starts core 1.
 pub(crate) fn start_others() {
+    SPIN.store(crate::boards::is_counted(), Ordering::Relaxed);
     asm::dsb();
     // SAFETY: core 1 is held at reset, so nothing of it runs yet; the table is aligned as the register asks.
     unsafe {
@@ -106,15 +112,21 @@ pub(crate) fn core() -> usize {
     unsafe { CPU_IDENTITY.read_volatile() as usize }
 }
 
-/// The board's timer in microseconds; wraps after 214 seconds.
-pub(crate) fn micros() -> u32 {
+/// The board's timer; wraps after 57 minutes.
+pub(crate) fn ticks() -> u32 {
     // SAFETY: a register without side effects on reading.
-    (u32::MAX - unsafe { TIMER_VALUE.read_volatile() }) / TICKS_PER_MICROSECOND
+    u32::MAX - unsafe { TIMER_VALUE.read_volatile() }
 }
 
 /// Sleeps until an event. An event that came before is kept by the core, so it is never missed.
+///
+/// QEMU takes `wfe` as a hint to run the other core. While it counts instructions (`-icount`) it then lets this core
+/// run again only after the other one has waited too, so that a core which sleeps never gets to steal: there, spin.
 pub(crate) fn wait() {
-    asm::wfe();
+    // Ordering: relaxed, for it is written before core 1 starts.
+    if !SPIN.load(Ordering::Relaxed) {
+        asm::wfe();
+    }
 }
 
 /// Ends the `wait` of core `core`. The event goes to both cores; the other one goes back to sleep.

@@ -23,7 +23,8 @@ pub(crate) fn paint() {
 pub(crate) fn used() -> (usize, usize) {
     let Range { start, end } = board::stack();
     // SAFETY: the words lie in this core's own stack, which is readable memory.
-    let untouched =
-        (start..end).step_by(4).take_while(|&address| unsafe { (address as *const u32).read_volatile() } == PAINT);
+    let untouched = (start..end)
+        .step_by(4)
+        .take_while(|&address| unsafe { (address as *const u32).read_volatile() } == PAINT);
     (end - start - 4 * untouched.count(), end - start)
 }

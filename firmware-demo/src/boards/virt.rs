@@ -3,8 +3,8 @@
 //! All harts start at reset. Hart 0 goes on, the others wait for a word in their software-interrupt register.
 #![allow(unsafe_code)]
 
-use core::arch::{asm, global_asm};
-use core::ops::Range;
+use ::core::arch::{asm, global_asm};
+use ::core::ops::Range;
 use riscv::register::{mhartid, mstatus};
 
 /// How the log calls this board.
@@ -18,7 +18,9 @@ pub(crate) const CORES: usize = 4;
 const MSIP: *mut u32 = 0x0200_0000 as *mut u32;
 const MTIME_LOW: *const u32 = 0x0200_BFF8 as *const u32;
 const MTIME_HIGH: *const u32 = 0x0200_BFFC as *const u32;
-const TICKS_PER_MICROSECOND: u64 = 10;
+const TIMER_PER_TICK: u64 = 10;
+/// How fast `ticks` counts.
+pub(crate) const TICKS_PER_MILLISECOND: u32 = 1000;
 
 unsafe extern "C" {
     /// The first address above hart 0's stack; the others' follow below.
@@ -75,14 +77,14 @@ pub(crate) fn core() -> usize {
     mhartid::read()
 }
 
-/// The board's timer in microseconds; wraps after 71 minutes.
-pub(crate) fn micros() -> u32 {
+/// The board's timer; wraps after 71 minutes.
+pub(crate) fn ticks() -> u32 {
     loop {
         // SAFETY: registers without side effects on reading.
         let (high, low, again) =
             unsafe { (MTIME_HIGH.read_volatile(), MTIME_LOW.read_volatile(), MTIME_HIGH.read_volatile()) };
         if high == again {
-            return ((u64::from(high) << 32 | u64::from(low)) / TICKS_PER_MICROSECOND) as u32;
+            return ((u64::from(high) << 32 | u64::from(low)) / TIMER_PER_TICK) as u32;
         }
     }
 }

@@ -1,0 +1,50 @@
+//! The scoreboard: figures of quality that no noise touches, each beside the bound that is published for it.
+//!
+//! `cargo run --release -p divvy-tests --example score` prints a Markdown table, with `-- --json` one JSON object. Where
+//! a bound breaks, the exit code is 1. All seeds are fixed, so every run gives the same figures.
+
+mod dag;
+mod figure;
+mod lease;
+mod limit;
+mod memory;
+mod partition;
+mod priority;
+mod retry;
+mod sched;
+
+use figure::Figure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let json = match std::env::args().skip(1).collect::<Vec<_>>() {
+        none if none.is_empty() => false,
+        one if one == ["--json"] => true,
+        other => {
+            eprintln!("score: unknown arguments {other:?}; use none for a table, or --json");
+            return ExitCode::from(2);
+        }
+    };
+    let figures: Vec<Figure> = [
+        dag::figures(),
+        priority::figures(),
+        sched::figures(),
+        limit::figures(),
+        retry::figures(),
+        partition::figures(),
+        lease::figures(),
+        memory::figures(),
+    ]
+    .concat();
+    if json {
+        println!("{}", figure::json(&figures));
+    } else {
+        print!("{}", figure::table(&figures));
+    }
+    let broken = figures.iter().filter(|figure| !figure.holds()).count();
+    if broken == 0 {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("score: {broken} of {} figures break their bound", figures.len());
+    ExitCode::FAILURE
+}

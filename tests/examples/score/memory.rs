@@ -1,0 +1,44 @@
+//! What the structures weigh, against what their documentation says.
+
+use crate::figure::{Bound, Figure};
+use core::mem::size_of;
+use divvy::graph::Dag;
+use divvy::lease::{Lease, Leases};
+use divvy::queue::{Deque, Mpmc, PriorityQueue};
+use divvy::storage::Inline;
+
+const WORD: usize = size_of::<usize>();
+
+pub(crate) fn figures() -> Vec<Figure> {
+    let figure = |name: &str, bytes: usize, bound: usize, source| {
+        Figure::new(format!("bytes: {name}"), bytes as f64, Bound::AtMost(bound as f64), source)
+    };
+    let deque = "four words and the items: `queue::Deque`";
+    let mpmc = "two words, and a word more than the item each: `queue::Mpmc`";
+    vec![
+        figure("deque of 16 × u32", size_of::<Deque<u32, Inline<16>>>(), 4 * WORD + 16 * 4, deque),
+        figure("deque of 256 × u64", size_of::<Deque<u64, Inline<256>>>(), 4 * WORD + 256 * 8, deque),
+        figure("deque of 4,096 × u64", size_of::<Deque<u64, Inline<4096>>>(), 4 * WORD + 4096 * 8, deque),
+        figure("queue of 16 × u32", size_of::<Mpmc<u32, Inline<16>>>(), 2 * WORD + 16 * (4 + WORD), mpmc),
+        figure("queue of 128 × u64", size_of::<Mpmc<u64, Inline<128>>>(), 2 * WORD + 128 * (8 + WORD), mpmc),
+        figure(
+            "priority queue of 64 × u64",
+            size_of::<PriorityQueue<u64, Inline<64>>>(),
+            64 * (8 + 16) + 4 * WORD,
+            "the item and 16 each, four words: `queue::PriorityQueue`",
+        ),
+        figure("lease", size_of::<Lease>(), 16, "`lease::Lease`"),
+        figure(
+            "leases, 64 slots",
+            size_of::<Leases<Inline<64>>>(),
+            64 * 28 + 5 * WORD,
+            "28 a slot, five words: `lease::Leases`",
+        ),
+        figure(
+            "graph of 64 nodes and 128 edges",
+            size_of::<Dag<Inline<64>, Inline<128>>>(),
+            64 * 36 + 128 * 8 + 4 * WORD,
+            "36 a node, 8 an edge, four words: `graph::Dag`",
+        ),
+    ]
+}

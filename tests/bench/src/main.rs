@@ -1,0 +1,82 @@
+//! Measures divvy beside the best of what does the same: `cargo run --release -- [NAME…] [--rounds N]`, or
+//! `cargo xtask bench [NAME…]` from the root.
+//!
+//! All contenders of a table run in one process run, interleaved (A B C A B C …), so that a slow minute of the machine
+//! slows all of them; figures are medians over the rounds, and what counts is the ratio. A baseline that does nothing
+//! is in each table: what it takes is the measurement itself.
+
+mod deque;
+mod hash;
+mod machine;
+mod mpmc;
+mod rounds;
+mod run;
+
+use std::process::ExitCode;
+
+/// One kind of thing measured.
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    rounds: u32,
+    run: fn(u32) -> Result<String, String>,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench { name: "run", about: "2,000 commands that do nothing", rounds: 5, run: run::table },
+    Bench { name: "deque", about: "work-stealing deques", rounds: 21, run: deque::table },
+    Bench {
+        name: "mpmc",
+        about: "bounded queues with many senders and receivers",
+        rounds: 21,
+        run: mpmc::table,
+    },
+    Bench { name: "hash", about: "XXH3-64", rounds: 21, run: hash::table },
+];
+
+fn main() -> ExitCode {
+    let (names, rounds) = match arguments() {
+        Ok(parsed) => parsed,
+        Err(message) => {
+            eprintln!("bench: {message}\n\nusage: cargo run --release -- [NAME…] [--rounds N]\n");
+            for bench in BENCHES {
+                eprintln!("  {:<8}{}", bench.name, bench.about);
+            }
+            return ExitCode::from(2);
+        }
+    };
+    if cfg!(debug_assertions) {
+        eprintln!("bench: built without --release, the figures mean nothing");
+    }
+    println!("{}", machine::describe());
+    let mut failed = false;
+    for bench in
+        BENCHES.iter().filter(|bench| names.is_empty() || names.iter().any(|name| name == bench.name))
+    {
+        match (bench.run)(rounds.unwrap_or(bench.rounds)) {
+            Ok(table) => println!("\n## {}: {}\n\n{table}", bench.name, bench.about),
+            Err(message) => {
+                eprintln!("bench: {}: {message}", bench.name);
+                failed = true;
+            }
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The names asked for, and how many rounds if that was said.
+fn arguments() -> Result<(Vec<String>, Option<u32>), String> {
+    let (mut names, mut rounds) = (Vec::new(), None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--rounds" {
+            let number = arguments.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+            rounds = Some(number.ok_or("--rounds takes a number from 1 up")?);
+        } else if BENCHES.iter().any(|bench| bench.name == argument) {
+            names.push(argument);
+        } else {
+            return Err(format!("there is no bench {argument:?}"));
+        }
+    }
+    Ok((names, rounds))
+}

@@ -91,9 +91,11 @@ test("every scenario comes to its committed digest", async () => {
     assert.ok(lines.length >= 4, `only ${lines.length} scenarios ran`);
     for (const line of lines) {
       assert.match(line, /^digest wasm32 0 [a-z0-9-]+ [0-9a-f]{16}$/);
-      console.log(line);
     }
-    if (process.env.DIVVY_DIGESTS) await appendFile(process.env.DIVVY_DIGESTS, `${lines.join("\n")}\n`);
+    // The module knows what it was compiled for, only this test knows which browser runs it.
+    const named = lines.map((line) => line.replace("wasm32", "chromium"));
+    console.log(named.join("\n"));
+    if (process.env.DIVVY_DIGESTS) await appendFile(process.env.DIVVY_DIGESTS, `${named.join("\n")}\n`);
     const verdict = page.locator("#conformance .verdict");
     assert.equal(await verdict.getAttribute("data-good"), String(lines.length), await verdict.textContent());
     // The page shows what was committed, not what it computed twice.
@@ -147,7 +149,7 @@ test("without stealing each task stays where it landed, and with it the end come
     assert.equal(state.done, 100);
     assert.ok(state.blocks.every((block) => block.worker === block.origin && block.place === "done"));
     assert.equal(state.steals.length, 0);
-    assert.ok(await page.locator("#victim").isDisabled());
+    assert.ok(await page.locator("input[name=victim]").first().isDisabled());
     alone = state.time;
   });
   await visit("", async (page) => {
@@ -198,7 +200,7 @@ test("the link that the page copies leads back to what it shows", async () => {
   await visit("", async (page) => {
     await page.locator("#workers").fill("5");
     await page.locator("#seed").fill("1234");
-    await page.getByText("the busiest", { exact: true }).click();
+    await page.locator("input[value=busiest]").check();
     for (let i = 0; i < 40; i++) await page.click("#step");
     await page.click("#copy");
     await page.getByText("Copied").waitFor();
@@ -265,10 +267,7 @@ test("the keyboard plays, pauses, steps and jumps", async () => {
       "jump",
     ];
     expected.push("speed", "copy", "time", "picture");
-    assert.deepEqual(
-      order.filter((id) => expected.includes(id)),
-      expected,
-    );
+    assert.deepEqual(order.filter((id) => expected.includes(id)).slice(0, expected.length), expected);
     await page.locator("#step").focus();
     await page.keyboard.press("Enter");
     assert.ok((await time(page)) > 0);
@@ -322,6 +321,7 @@ test("stolen blocks travel, and playing to the end stops there", async () => {
 test("the table of policies leads to each of them", async () => {
   await visit("?t=300", async (page) => {
     await page.locator("[data-choice=one-busiest]").click();
+    await page.waitForURL(/policy=one/);
     const search = new URL(page.url()).searchParams;
     assert.deepEqual(
       [search.get("policy"), search.get("victim"), search.get("seed")],
@@ -406,7 +406,7 @@ test("the text is there without JavaScript", async () => {
   try {
     const page = await own.context.newPage();
     await page.goto(server.url);
-    assert.ok(await page.getByText("The simulation needs JavaScript").isVisible());
+    assert.ok(await page.locator("noscript .note").isVisible());
     assert.ok(await page.getByText("Thieves take the oldest tasks").isVisible());
     assert.ok(!(await page.locator("#knobs").isVisible()));
   } finally {

@@ -20,6 +20,7 @@ interface Row {
   name: SVGTextElement;
   state: SVGTextElement;
   progress: SVGRectElement;
+  attempt: SVGRectElement;
   reach: SVGLineElement;
 }
 
@@ -41,6 +42,8 @@ export class Picture {
   private rows: Row[] = [];
   private steals = svg("g", { class: "steals" });
   private drawnSteals = 0;
+  /** Where the last number of tasks was written, for each thief. */
+  private counts: number[] = [];
   private now = svg("g", { class: "now" });
   private nowText = svg("text", { y: TOP - 6 });
   private block = 30;
@@ -66,26 +69,25 @@ export class Picture {
     this.root.append(patterns(workers), this.frame(run, height));
     this.rows = Array.from({ length: workers }, (_, worker) => this.row(worker, narrow));
     const blocks = svg("g", { class: "blocks" });
-    this.blocks = run
-      .tasks()
-      .map(({ id, origin }) =>
-        svg("rect", {
-          class: "block",
-          height: this.block,
-          rx: 1.5,
-          fill: `url(#worker-${origin})`,
-          "data-task": id,
-          "data-origin": origin,
-        }),
-      );
+    this.blocks = run.tasks().map(({ id, origin }) =>
+      svg("rect", {
+        class: "block",
+        height: this.block,
+        rx: 1.5,
+        fill: `url(#worker-${origin})`,
+        "data-task": id,
+        "data-origin": origin,
+      }),
+    );
     blocks.append(...this.blocks);
     this.spots = [];
     this.steals = svg("g", { class: "steals" });
     this.drawnSteals = 0;
+    this.counts = [];
     this.now = svg("g", { class: "now" });
     this.now.append(svg("line", { y1: TOP - 2, y2: height - AXIS + 4 }), this.nowText);
     this.root.append(...this.rows.map((row) => row.group), blocks);
-    this.root.append(...this.rows.map((row) => row.progress), this.steals, this.now);
+    this.root.append(...this.rows.flatMap((row) => [row.progress, row.attempt]), this.steals, this.now);
     this.host.replaceChildren(this.root);
     return this.scale;
   }
@@ -162,13 +164,18 @@ export class Picture {
       width: running ? Math.max(0, this.scale.x(until) - this.scale.x(activity.since) - 0.8) : 0,
       fill: `url(#worker-${origin})`,
     });
+    const stealing = activity.kind === ActivityKind.Stealing;
+    set(row.attempt, {
+      x: this.scale.x(activity.since),
+      width: stealing ? this.scale.x(now) - this.scale.x(activity.since) : 0,
+    });
     const state = ActivityKind[activity.kind]?.toLowerCase() ?? "";
     set(row.group, { "data-worker": worker, "data-state": state, "data-queued": waiting });
     set(row.reach, { x2: Math.max(this.scale.x(now), this.scale.x(reach)) });
     const doing = {
-      [ActivityKind.Ready]: "between two tasks",
+      [ActivityKind.Ready]: now > 0 ? "done" : "ready",
       [ActivityKind.Running]: `${waiting} waiting`,
-      [ActivityKind.Stealing]: `robs worker ${activity.subject}`,
+      [ActivityKind.Stealing]: `steals from ${activity.subject}`,
       [ActivityKind.Idle]: "idle",
     }[activity.kind];
     if (row.state.textContent !== doing) row.state.textContent = doing;
@@ -179,6 +186,7 @@ export class Picture {
     if (run.attempts.length < this.drawnSteals) {
       this.steals.replaceChildren();
       this.drawnSteals = 0;
+      this.counts = [];
     }
     for (const { thief, victim, since, until, count } of run.attempts.slice(this.drawnSteals)) {
       const [x, y] = [this.scale.x(until), this.y(thief)];
@@ -207,6 +215,14 @@ export class Picture {
         svg("circle", { cx: x, cy: end, r: 2.4 }),
       );
       this.steals.append(trace, link);
+      // How many, in the gap beside the row, unless another number is there already.
+      const written = this.counts[thief] ?? -Infinity;
+      if (count > 1 && x - written > 18) {
+        this.counts[thief] = x;
+        link.append(
+          svg("text", { class: "count", x: x + 5, y: thief > victim ? end - 2 : end + 9 }, String(count)),
+        );
+      }
     }
     this.drawnSteals = run.attempts.length;
   }
@@ -230,7 +246,8 @@ export class Picture {
     const chip = svg("rect", { ...swatch, width: 11, height: 11, rx: 2, fill: `url(#worker-${worker})` });
     const group = svg("g", { class: "row" }, track, reach, chip, name, state);
     const progress = svg("rect", { class: "progress", y, height: this.block, rx: 1.5 });
-    return { group, name, state, progress, reach };
+    const attempt = svg("rect", { class: "try", y: middle - 2, height: 4 });
+    return { group, name, state, progress, attempt, reach };
   }
 
   /** The axis, and the ends that the run is measured by. */

@@ -35,6 +35,7 @@ export function startScene(): void {
   let said = 0;
   let tabled = 0;
 
+  const address = new Address();
   byId("notes", HTMLDivElement).replaceChildren(
     ...link.notes.map((note) => html("p", { class: "note" }, note)),
   );
@@ -122,7 +123,7 @@ export function startScene(): void {
       said = now;
       say.textContent = sentence(run);
     }
-    if (everything) history.replaceState(null, "", format(params, run.now) + location.hash);
+    if (everything) address.set(format(params, run.now));
     document.documentElement.dataset["time"] = String(run.now);
     document.documentElement.dataset["playing"] = String(playing);
   }
@@ -218,9 +219,11 @@ export function startScene(): void {
     setPlaying(resume);
   });
   byId("copy", HTMLButtonElement).addEventListener("click", (event) => {
-    draw(false, true);
+    address.set(format(params, run.now));
+    address.flush();
     void copyLink(event.currentTarget as HTMLButtonElement);
   });
+  window.addEventListener("pagehide", () => address.flush());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && playing) setPlaying(false);
   });
@@ -234,6 +237,24 @@ export function startScene(): void {
   begin(params, link.time ?? 0);
   // A link to a moment shows that moment; who asked for less motion starts it by hand.
   if (link.time === undefined && !still.matches) setPlaying(true);
+}
+
+/** The address of the page. Browsers refuse to change it too often, so it is written a few times a second at most. */
+class Address {
+  private next: string | undefined;
+  private timer = 0;
+
+  set(query: string): void {
+    this.next = query;
+    this.timer ||= window.setTimeout(() => this.flush(), 300);
+  }
+
+  flush(): void {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    if (this.next !== undefined) history.replaceState(null, "", this.next + location.hash);
+    this.next = undefined;
+  }
 }
 
 async function copyLink(button: HTMLButtonElement): Promise<void> {

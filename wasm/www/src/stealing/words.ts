@@ -27,7 +27,7 @@ export function sentence(run: Run): string {
   if (end !== undefined) {
     const busy = stats.reduce((sum, worker) => sum + worker.busy, 0) / (end * stats.length);
     return (
-      `The last task ended after ${seconds(end)}, ${above(end, run.lowerBound)} the best possible ` +
+      `The last task ended after ${seconds(end)}, ${over(end, run.lowerBound)} above the best possible ` +
       `${seconds(run.lowerBound)}. ${stealing} Workers were busy ${percent(busy)} of the time.`
     );
   }
@@ -101,7 +101,7 @@ export function compareTable(
     return [
       button,
       html("span", { class: "with-bar" }, seconds(makespan), bar),
-      above(makespan, bound),
+      over(makespan, bound),
       String(attempts),
     ];
   });
@@ -118,7 +118,7 @@ function doing(kind: ActivityKind | undefined, subject: number | undefined): str
     case ActivityKind.Running:
       return `runs task ${subject}`;
     case ActivityKind.Stealing:
-      return `robs ${subject}`;
+      return `steals from ${subject}`;
     case ActivityKind.Idle:
       return "idle";
     default:
@@ -126,8 +126,9 @@ function doing(kind: ActivityKind | undefined, subject: number | undefined): str
   }
 }
 
-function above(end: number, bound: number): string {
-  return `${((end / bound - 1) * 100).toFixed(1)} % above`;
+/** By how much of the bound the end is later. */
+function over(end: number, bound: number): string {
+  return `${((end / bound - 1) * 100).toFixed(1)} %`;
 }
 
 function percent(part: number): string {

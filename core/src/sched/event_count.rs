@@ -202,3 +202,79 @@ impl fmt::Debug for Waiter<'_> {
         f.debug_struct("Waiter").field("is_woken", &self.is_woken()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, divvy_loom))]
+mod loom_tests {
+    use super::*;
+    use crate::sync::model;
+    use loom::sync::Arc;
+    use loom::thread;
+    use std::vec::Vec;
+
+    /// Waits for the flag as a worker waits for work. A lost wake-up is a deadlock, which loom reports.
+    fn sleep_until_set(events: &EventCount<Inline<2>>, worker: u32, flag: &AtomicU32) {
+        let waiter = events.waiter(worker).unwrap();
+        loop {
+            waiter.prepare_park();
+            if flag.load(Ordering::Relaxed) == 1 {
+                waiter.cancel();
+                return;
+            }
+            while !waiter.is_woken() {
+                thread::park();
+            }
+        }
+    }
+
+    #[test]
+    fn loom_no_wake_up_is_lost() {
+        model("event count, 1 sleeper, 1 notifier", 5, || {
+            let shared = Arc::new((EventCount::<Inline<2>>::new(), AtomicU32::new(0)));
+            let sleeper = {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || sleep_until_set(&shared.0, 1, &shared.1))
+            };
+            shared.1.store(1, Ordering::Relaxed);
+            match shared.0.notify_one() {
+                Wake::Worker(worker) => {
+                    assert_eq!(worker, 1);
+                    sleeper.thread().unpark();
+                }
+                Wake::Nobody => {}
+            }
+            sleeper.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_each_sleeper_is_given_to_one_notifier() {
+        model("event count, 2 sleepers, 2 notifiers", 4, || {
+            let events = Arc::new(EventCount::<Inline<2>>::new());
+            events.waiter(0).unwrap().prepare_park();
+            events.waiter(1).unwrap().prepare_park();
+            let other = {
+                let events = Arc::clone(&events);
+                thread::spawn(move || events.notify_one())
+            };
+            let mut woken: Vec<_> =
+                [events.notify_one(), other.join().unwrap()].into_iter().filter_map(Wake::worker).collect();
+            woken.sort_unstable();
+            assert_eq!(woken, [0, 1]);
+            assert_eq!(events.notify_one(), Wake::Nobody);
+        });
+    }
+
+    #[test]
+    fn loom_a_cancelled_sleep_is_not_woken_twice() {
+        model("event count, cancel against notify", 5, || {
+            let events = Arc::new(EventCount::<Inline<2>>::new());
+            events.waiter(0).unwrap().prepare_park();
+            let other = {
+                let events = Arc::clone(&events);
+                thread::spawn(move || events.notify_one())
+            };
+            let chosen = events.waiter(0).unwrap().cancel();
+            assert_eq!(other.join().unwrap().worker().is_some(), chosen);
+        });
+    }
+}

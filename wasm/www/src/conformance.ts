@@ -33,7 +33,14 @@ export function showConformance(): void {
     rows,
   );
   digestTable.dataset["digests"] = digests();
-  byId("conformance", HTMLDivElement).replaceChildren(verdict, html("div", { class: "wide" }, digestTable));
+  byId("conformance", HTMLDivElement).replaceChildren(
+    verdict,
+    html(
+      "div",
+      { class: "wide", role: "region", tabindex: 0, "aria-label": "Conformance digests" },
+      digestTable,
+    ),
+  );
 }
 
 /** The scenario and the digest of each line `digest TARGET CORE SCENARIO DIGEST`. */

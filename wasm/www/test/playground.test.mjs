@@ -414,6 +414,19 @@ test("the text is there without JavaScript", async () => {
   }
 });
 
+test("a module that does not come is said", async () => {
+  const page = await browser.context.newPage();
+  try {
+    await page.route("**/*.wasm", (route) => route.abort());
+    await page.goto(server.url);
+    await page.getByText("The simulation could not start").waitFor();
+    assert.ok(await page.getByText("Thieves take the oldest tasks").isVisible());
+    assert.ok(!(await page.locator("#knobs").isVisible()));
+  } finally {
+    await page.close();
+  }
+});
+
 test("the code is small enough to send", async () => {
   const assets = join(DIST, "assets");
   let bytes = 0;

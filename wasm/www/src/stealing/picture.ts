@@ -17,11 +17,10 @@ interface Spot {
 
 interface Row {
   group: SVGGElement;
-  name: SVGTextElement;
+  label: SVGGElement;
   state: SVGTextElement;
   progress: SVGRectElement;
   attempt: SVGRectElement;
-  reach: SVGLineElement;
 }
 
 /** The marks that every picture of a run has beside the run itself. */
@@ -42,10 +41,12 @@ export class Picture {
   private rows: Row[] = [];
   private steals = svg("g", { class: "steals" });
   private drawnSteals = 0;
-  /** Where the last number of tasks was written, for each thief. */
+  /** Where the last number of tasks was written, for each gap between rows. */
   private counts: number[] = [];
   private now = svg("g", { class: "now" });
   private nowText = svg("text", { y: TOP - 6 });
+  /** Whether the names stand above their rows. */
+  private narrow = false;
   private block = 30;
   private pitch = 44;
 
@@ -58,16 +59,16 @@ export class Picture {
     const workers = run.params.workers;
     this.marks = marks;
     this.scale = scale(Math.max(280, this.host.clientWidth), marks.domain);
-    const narrow = this.scale.gutter < 50;
+    this.narrow = this.scale.gutter < 50;
     this.block = workers > 5 ? 24 : 30;
-    this.pitch = this.block + (narrow ? 24 : 12);
+    this.pitch = this.block + (this.narrow ? 24 : 12);
     const height = TOP + workers * this.pitch + AXIS;
     this.root = svg("svg", {
       ...{ width: this.scale.width, height, viewBox: `0 0 ${this.scale.width} ${height}`, role: "img" },
       "aria-label": "What each worker ran, runs and has waiting, over time. The text below says the same.",
     });
     this.root.append(patterns(workers), this.frame(run, height));
-    this.rows = Array.from({ length: workers }, (_, worker) => this.row(worker, narrow));
+    this.rows = Array.from({ length: workers }, (_, worker) => this.row(worker));
     const blocks = svg("g", { class: "blocks" });
     this.blocks = run.tasks().map(({ id, origin }) =>
       svg("rect", {
@@ -87,7 +88,8 @@ export class Picture {
     this.now = svg("g", { class: "now" });
     this.now.append(svg("line", { y1: TOP - 2, y2: height - AXIS + 4 }), this.nowText);
     this.root.append(...this.rows.map((row) => row.group), blocks);
-    this.root.append(...this.rows.flatMap((row) => [row.progress, row.attempt]), this.steals, this.now);
+    this.root.append(...this.rows.flatMap((row) => [row.progress, row.attempt]));
+    this.root.append(this.steals, this.now, ...this.rows.map((row) => row.label));
     this.host.replaceChildren(this.root);
     return this.scale;
   }
@@ -115,7 +117,7 @@ export class Picture {
         this.place(task, time, animate);
         time += task.cost;
       }
-      this.status(worker, activity, queue.length, now, time, tasks);
+      this.status(worker, activity, queue.length, now, tasks);
     });
     this.drawSteals(run);
     set(this.now, { transform: `translate(${this.scale.x(now).toFixed(2)} 0)` });
@@ -146,14 +148,7 @@ export class Picture {
     this.spots[task.id] = spot;
   }
 
-  private status(
-    worker: number,
-    activity: Activity,
-    waiting: number,
-    now: number,
-    reach: number,
-    tasks: Task[],
-  ): void {
+  private status(worker: number, activity: Activity, waiting: number, now: number, tasks: Task[]): void {
     const row = this.rows[worker];
     if (!row) return;
     const running = activity.kind === ActivityKind.Running;
@@ -171,7 +166,6 @@ export class Picture {
     });
     const state = ActivityKind[activity.kind]?.toLowerCase() ?? "";
     set(row.group, { "data-worker": worker, "data-state": state, "data-queued": waiting });
-    set(row.reach, { x2: Math.max(this.scale.x(now), this.scale.x(reach)) });
     const doing = {
       [ActivityKind.Ready]: now > 0 ? "done" : "ready",
       [ActivityKind.Running]: `${waiting} waiting`,
@@ -216,9 +210,9 @@ export class Picture {
       );
       this.steals.append(trace, link);
       // How many, in the gap beside the row, unless another number is there already.
-      const written = this.counts[thief] ?? -Infinity;
-      if (count > 1 && x - written > 18) {
-        this.counts[thief] = x;
+      const gap = thief > victim ? thief : thief + 1;
+      if (count > 1 && x - (this.counts[gap] ?? -Infinity) > 18 && !this.narrow) {
+        this.counts[gap] = x;
         link.append(
           svg("text", { class: "count", x: x + 5, y: thief > victim ? end - 2 : end + 9 }, String(count)),
         );
@@ -227,7 +221,8 @@ export class Picture {
     this.drawnSteals = run.attempts.length;
   }
 
-  private row(worker: number, narrow: boolean): Row {
+  private row(worker: number): Row {
+    const { narrow } = this;
     const y = this.y(worker);
     const middle = y + this.block / 2;
     const swatch = narrow ? { x: this.scale.gutter, y: y - 15 } : { x: 0, y: middle - 12 };
@@ -238,16 +233,16 @@ export class Picture {
         ? { class: "state", x: swatch.x + 84, y: swatch.y + 10 }
         : { class: "state", x: 16, y: middle + 14 },
     );
-    const reach = svg("line", { class: "reach", x1: this.scale.gutter, y1: middle, y2: middle });
     const track = svg("rect", {
       ...{ class: "track", x: this.scale.gutter, y, height: this.block },
       width: this.scale.width - this.scale.gutter - 4,
     });
     const chip = svg("rect", { ...swatch, width: 11, height: 11, rx: 2, fill: `url(#worker-${worker})` });
-    const group = svg("g", { class: "row" }, track, reach, chip, name, state);
+    const group = svg("g", { class: "row" }, track);
+    const label = svg("g", { class: "who" }, chip, name, state);
     const progress = svg("rect", { class: "progress", y, height: this.block, rx: 1.5 });
     const attempt = svg("rect", { class: "try", y: middle - 2, height: 4 });
-    return { group, name, state, progress, attempt, reach };
+    return { group, label, state, progress, attempt };
   }
 
   /** The axis, and the ends that the run is measured by. */

@@ -29,20 +29,15 @@ export class Plot {
       "aria-label": "How many tasks wait in each queue, over time. The table says the present numbers.",
     });
     const frame = svg("g", { class: "frame" });
+    const narrow = scale.gutter < 50;
     for (const value of [0, this.most]) {
       const y = this.y(value);
+      const place = narrow
+        ? { x: scale.width - 6, y: y - 4, "text-anchor": "end" }
+        : { x: scale.gutter - 6, y: y + 4, "text-anchor": "end" };
       frame.append(
         svg("line", { class: "tick", x1: scale.gutter, x2: scale.width - 4, y1: y, y2: y }),
-        svg(
-          "text",
-          {
-            class: "tick",
-            x: Math.max(scale.gutter - 6, 2),
-            y: value === 0 ? y - 3 : y + 4,
-            "text-anchor": scale.gutter > 50 ? "end" : "start",
-          },
-          String(value),
-        ),
+        svg("text", { class: "tick", ...place }, String(value)),
       );
     }
     frame.append(svg("text", { class: "title", x: scale.gutter, y: 12 }, "Tasks waiting in each queue"));

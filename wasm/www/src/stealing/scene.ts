@@ -32,6 +32,7 @@ export function startScene(): void {
   let end = 1;
   let playing = false;
   let last = 0;
+  let pending = 0;
   let said = 0;
   let tabled = 0;
 
@@ -135,9 +136,10 @@ export function startScene(): void {
     playing = on;
     play.textContent = on ? "Pause" : "Play";
     draw(false, true);
+    cancelAnimationFrame(pending);
     if (on) {
       last = performance.now();
-      requestAnimationFrame(frame);
+      pending = requestAnimationFrame(frame);
     }
   }
 
@@ -151,14 +153,13 @@ export function startScene(): void {
       return;
     }
     draw(true, false);
-    requestAnimationFrame(frame);
+    pending = requestAnimationFrame(frame);
   }
 
   const actions = {
     play: () => setPlaying(!playing),
     step: () => {
-      playing = false;
-      play.textContent = "Play";
+      setPlaying(false);
       run.step();
       draw(true, true);
     },

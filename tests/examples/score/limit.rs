@@ -29,6 +29,12 @@ pub(crate) fn figures() -> Vec<Figure> {
             "cells × seconds, and the burst once: no cell is lost to rounding",
         ));
     }
+    figures.push(Figure::new(
+        "limit: cells let through a nanosecond before the time that was told, of 100,000 refusals",
+        early(),
+        Bound::Exactly(0.0),
+        "not before `retry_at`: `limit::Admit`",
+    ));
     figures
 }
 
@@ -83,4 +89,20 @@ fn steady(cells: u32, seconds: u32) -> f64 {
         }
     }
     admitted as f64
+}
+
+/// Asks a nanosecond too early each time it was told when to come back.
+fn early() -> f64 {
+    let mut limiter = limiter(999_983, 1);
+    let mut now = Instant::ZERO;
+    let (mut refusals, mut early) = (0, 0);
+    while refusals < 100_000 {
+        if let Admit::No { retry_at } = limiter.admit(now) {
+            refusals += 1;
+            now = retry_at.saturating_sub(Duration::from_nanos(1));
+            early += u32::from(limiter.admit(now) == Admit::Yes);
+            now = retry_at;
+        }
+    }
+    f64::from(early)
 }

@@ -36,58 +36,58 @@ fn woken(tasks: u32) -> f64 {
     for sleeper in &sleepers {
         sleeper.prepare_park();
     }
-    let told = (0..tasks).filter(|_| events.notify_one() != Wake::Nobody).count();
+    // Whoever is named will be woken, and so will whoever sees a reason in a sleep that ends early.
+    let named = (0..tasks).filter(|_| events.notify_one() != Wake::Nobody).count();
     let woken = sleepers.iter().filter(|sleeper| sleeper.is_woken()).count();
-    assert_eq!(told, woken, "whoever is awake was named to somebody");
-    woken as f64
+    named.max(woken) as f64
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Awake,
+    /// It found nothing, and is about to lie down: work that comes now must keep it up.
+    Idle,
+    Asleep,
 }
 
 /// Eight workers in an order that the seed chooses, woken only by name. The number of tasks that ran more or less often
 /// than once.
 fn miscounted(seed: u64) -> u32 {
+    const TASKS: u32 = 400;
     let mut rng = Xoshiro256PlusPlus::seed(seed);
     let sched = Scheduler::<u32, Inline<8>, Inline<32>, Inline<32>>::new();
     let mut workers: Vec<_> = (0..8).map(|index| sched.worker(index).expect("nobody is it yet")).collect();
-    let mut asleep = [false; 8];
-    let mut ran = [0u32; 400];
+    let mut moods = [Mood::Awake; 8];
+    let mut ran = [0; TASKS as usize];
     let mut made = 0;
-    while made < 400 || asleep.contains(&false) {
-        let wake = if made < 400 && rng.below(6) == 0 {
-            match sched.submit(made) {
-                Ok(wake) => {
-                    made += 1;
-                    wake
-                }
-                Err(_) => Wake::Nobody,
+    while made < TASKS || moods.iter().any(|mood| *mood != Mood::Asleep) {
+        let index = rng.below(8) as usize;
+        let mut wakes = [Wake::Nobody; 2];
+        if made < TASKS && rng.below(12) == 0 {
+            if let Ok(wake) = sched.submit(made) {
+                made += 1;
+                wakes[0] = wake;
             }
-        } else {
-            let index = rng.below(8) as usize;
-            if asleep[index] {
-                continue;
-            }
+        } else if moods[index] == Mood::Idle {
+            moods[index] = if workers[index].park() == Park::Sleep { Mood::Asleep } else { Mood::Awake };
+        } else if moods[index] == Mood::Awake {
             match workers[index].next(&mut rng) {
                 Next::Task { task, wake, .. } => {
                     ran[task as usize] += 1;
-                    if let Wake::Worker(worker) = wake {
-                        asleep[worker as usize] = false;
-                    }
-                    let more = made < 400 && rng.below(2) == 0;
-                    match if more { workers[index].push(made).ok() } else { None } {
-                        Some(wake) => {
-                            made += 1;
-                            wake
-                        }
-                        None => Wake::Nobody,
+                    wakes[0] = wake;
+                    if made < TASKS
+                        && rng.below(2) == 0
+                        && let Ok(wake) = workers[index].push(made)
+                    {
+                        made += 1;
+                        wakes[1] = wake;
                     }
                 }
-                Next::Idle => {
-                    asleep[index] = workers[index].park() == Park::Sleep;
-                    Wake::Nobody
-                }
+                Next::Idle => moods[index] = Mood::Idle,
             }
-        };
-        if let Wake::Worker(worker) = wake {
-            asleep[worker as usize] = false;
+        }
+        for worker in wakes.into_iter().filter_map(Wake::worker) {
+            moods[worker as usize] = Mood::Awake;
         }
     }
     ran.iter().filter(|times| **times != 1).count() as u32

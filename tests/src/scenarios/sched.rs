@@ -9,12 +9,19 @@ use divvy::storage::Inline;
 /// How often a task may split, in its lowest byte.
 const GENERATIONS: u32 = 3;
 
+#[derive(Clone, Copy)]
+enum Mood {
+    Awake,
+    Idle,
+    Asleep,
+}
+
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0x5C4ED);
     let sched = Scheduler::<u32, Inline<3>, Inline<16>, Inline<8>>::new();
     let mut workers = [0, 1, 2].map(|index| sched.worker(index));
-    let mut asleep = [false; 3];
+    let mut moods = [Mood::Awake; 3];
     for step in 0..6_000u32 {
         // Busy spells, and quiet ones in which everybody falls asleep.
         if step % 500 < 300 && rng.below(15) == 0 {
@@ -24,10 +31,16 @@ pub(super) fn run() -> u64 {
         let index = rng.below(3) as usize;
         let Some(worker) = &mut workers[index] else { continue };
         digest.feed(index as u64);
-        if asleep[index] && !worker.is_woken() {
-            continue;
+        match moods[index] {
+            Mood::Asleep if !worker.is_woken() => continue,
+            // Between finding nothing and lying down, others may have made work.
+            Mood::Idle => {
+                moods[index] = if worker.park() == Park::Sleep { Mood::Asleep } else { Mood::Awake };
+                digest.feed(moods[index] as u64);
+                continue;
+            }
+            Mood::Awake | Mood::Asleep => moods[index] = Mood::Awake,
         }
-        asleep[index] = false;
         match worker.next(&mut rng) {
             Next::Task { task, from, wake } => {
                 digest.feed(task.into());
@@ -44,10 +57,7 @@ pub(super) fn run() -> u64 {
                     feed_wake(&mut digest, answer.ok());
                 }
             }
-            Next::Idle => {
-                asleep[index] = worker.park() == Park::Sleep;
-                digest.feed(asleep[index].into());
-            }
+            Next::Idle => moods[index] = Mood::Idle,
         }
     }
     for index in 0..3 {

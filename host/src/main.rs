@@ -1,2 +1,5 @@
 //! The `divvy` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    divvy_host::main()
+}

@@ -1,0 +1,527 @@
+//! Runs the tasks: one thread, one loop that waits for the next thing to happen.
+//!
+//! A task that is ready waits in [`Ready`] until its resources and its rate allow it; while it runs it holds a lease,
+//! whose deadline is its timeout; when it fails, its back-off says when it is ready again. What ends is handed to the
+//! store's writer, which makes it durable without anybody waiting for it: records keep their order, so a task is
+//! never on disk without those before it.
+
+mod end;
+mod halt;
+mod signals;
+mod start;
+
+pub(crate) use halt::Halt;
+
+use super::event::{Event, Slow, Summary};
+use super::key::Decision;
+use super::output::{self, Outputs};
+use super::process::{self, Launcher};
+use super::ready::{self, Fit, Ready};
+use super::report::{Report, Status};
+use super::work::{State, Step, Work};
+use crate::diagnostic::{Diagnostic, Result};
+use crate::exit::Exit;
+use crate::store::{Batch, Store, Writer};
+use divvy::Instant;
+use divvy::lease::{Lease, Leases};
+use divvy::limit::Gcra;
+use divvy::rng::Xoshiro256PlusPlus;
+use divvy::storage::Heap;
+use rustix::process::{Pid, Signal};
+use signals::{Signals, Told};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a record may wait for company before it is handed to the writer.
+const BATCH_WAIT: Duration = Duration::from_millis(10);
+
+/// How often the terminal is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often a group whose leader has ended is looked at.
+const DRAIN_WAIT: Duration = Duration::from_millis(10);
+
+/// How often the outputs of running commands are looked at.
+const OUTPUT_WAIT: Duration = Duration::from_secs(1);
+
+/// At most so many commands run at once, whatever resources they ask for.
+const MAX_RUNNING: u32 = 1_024;
+
+/// So many failures of earlier runs are shown with what they printed.
+const DEAD_OUTPUTS_SHOWN: usize = 10;
+
+/// What the command line says about a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) jobs: u64,
+    pub(crate) halt: Halt,
+    pub(crate) grace: Duration,
+    pub(crate) retry_dead: bool,
+    pub(crate) seed: u64,
+}
+
+/// One run.
+pub(crate) struct Engine<'p> {
+    work: Work<'p>,
+    options: Options,
+    store: &'p Store,
+    writer: Writer,
+    run: u64,
+    launcher: Launcher<'p>,
+    outputs: Outputs,
+    report: Box<dyn Report>,
+    signals: Signals,
+    begun: std::time::Instant,
+    ready: Ready,
+    classes: Vec<Class>,
+    class_of: Vec<usize>,
+    free: Vec<u64>,
+    limits: Vec<Gcra>,
+    leases: Leases<Heap>,
+    /// By the slot of the lease.
+    running: Vec<Option<Running>>,
+    by_pid: HashMap<Pid, u32>,
+    /// Tasks that wait for their next try.
+    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    rng: Xoshiro256PlusPlus,
+    batch: Batch,
+    batch_since: Option<Instant>,
+    stopping: Option<Stop>,
+    /// What was wrong with the pipeline while it ran, or with the machine.
+    problem: Option<Box<Diagnostic>>,
+    /// Starts that the machine refused in a row.
+    refused: u32,
+    /// Whether something may have become ready.
+    changed: bool,
+    next_tick: Instant,
+    next_output_look: Instant,
+    counts: Counts,
+}
+
+/// Tasks that ask for the same.
+#[derive(Debug, Eq, PartialEq)]
+struct Class {
+    demand: Vec<u64>,
+    limit: Option<usize>,
+}
+
+/// Why nothing more is started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stop {
+    /// Too many tasks failed, or the pipeline turned out wrong.
+    Halted,
+    /// By a signal, with its number.
+    Signal(u8),
+}
+
+/// A command that runs.
+#[derive(Debug)]
+struct Running {
+    task: usize,
+    lease: Lease,
+    pid: Pid,
+    started: std::time::Instant,
+    output: File,
+    released: u64,
+    phase: Phase,
+    /// How its leader ended, while others of its group still run.
+    ended: Option<process::Exit>,
+}
+
+/// What is being done to a running command.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// It may finish.
+    Running,
+    /// Its time is up.
+    TimedOut,
+    /// The run ends.
+    Interrupted,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    done: usize,
+    up_to_date: usize,
+    dead: usize,
+    dead_before: usize,
+    allowed: usize,
+    interrupted: usize,
+    retries: u64,
+    work: Duration,
+    held_cores: f64,
+    slowest: Vec<(Duration, usize)>,
+}
+
+impl<'p> Engine<'p> {
+    /// Takes over `work`; what it has decided already is not decided again.
+    pub(crate) fn new(
+        work: Work<'p>,
+        options: Options,
+        store: &'p Store,
+        report: Box<dyn Report>,
+    ) -> Result<Self> {
+        let pipeline = work.pipeline;
+        let system = |doing: &'static str| move |error: std::io::Error| Diagnostic::system(doing, error);
+        let signals = Signals::listen().map_err(system("cannot listen for signals"))?;
+        let (run, mark) = store.begin_run()?;
+        let launcher = Launcher::new(pipeline, &mark).map_err(system("cannot open /dev/null"))?;
+        let writer = store.writer()?;
+        let mut classes: Vec<Class> = Vec::new();
+        let class_of = pipeline.tasks.iter().map(|task| {
+            let class = Class { demand: task.demand.clone(), limit: task.limit };
+            classes.iter().position(|known| *known == class).unwrap_or_else(|| {
+                classes.push(class);
+                classes.len() - 1
+            })
+        });
+        let class_of = class_of.collect();
+        let slots = u32::try_from(options.jobs).unwrap_or(u32::MAX).max(MAX_RUNNING);
+        Ok(Self {
+            run,
+            writer,
+            launcher,
+            outputs: Outputs::new(store.path().parent().unwrap_or(Path::new("."))),
+            report,
+            signals,
+            begun: std::time::Instant::now(),
+            ready: Ready::new(pipeline.aging),
+            classes,
+            class_of,
+            free: pipeline.resources.totals.clone(),
+            limits: pipeline.limits.iter().map(|limit| Gcra::new(limit.quota)).collect(),
+            leases: Leases::with_capacity(slots),
+            running: Vec::new(),
+            by_pid: HashMap::new(),
+            timers: BinaryHeap::new(),
+            rng: Xoshiro256PlusPlus::seed(options.seed),
+            batch: Batch::default(),
+            batch_since: None,
+            stopping: None,
+            problem: None,
+            refused: 0,
+            changed: true,
+            next_tick: Instant::ZERO,
+            next_output_look: Instant::ZERO.saturating_add(OUTPUT_WAIT),
+            counts: Counts::default(),
+            store,
+            work,
+            options,
+        })
+    }
+
+    /// Runs everything and reports. The exit code says how it went; the diagnostic, what was wrong besides tasks.
+    pub(crate) fn run(mut self, leftovers: usize) -> (Exit, Option<Box<Diagnostic>>) {
+        let event = Event::RunStarted {
+            run: self.run,
+            pipeline: &self.work.pipeline.name,
+            store: self.store.path().display().to_string(),
+            jobs: self.options.jobs,
+            seed: self.options.seed,
+            tasks: self.work.tasks.len(),
+        };
+        self.report.event(self.begun.elapsed(), &event);
+        if leftovers > 0 {
+            self.tell(&Event::LeftoversKilled { processes: leftovers });
+        }
+        self.take_plan();
+        loop {
+            self.pull();
+            self.dispatch();
+            self.hand_over();
+            if self.finished() {
+                break;
+            }
+            self.wait();
+            self.collect();
+            self.pass_time();
+        }
+        self.close()
+    }
+
+    /// Since the start of the run.
+    fn now(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        self.report.event(self.begun.elapsed(), event);
+    }
+
+    /// Acts on what a plan decided before.
+    fn take_plan(&mut self) {
+        for task in 0..self.work.tasks.len() {
+            if let Some(decision) = self.work.tasks[task].decision.clone() {
+                self.act(task, decision);
+            }
+        }
+    }
+
+    /// Takes what has become ready and decides what is to be done with it.
+    fn pull(&mut self) {
+        let mut looked = self.now();
+        while self.changed && self.stopping.is_none() {
+            self.changed = false;
+            let mut fans = Vec::new();
+            while self.stopping.is_none() {
+                match self.work.next() {
+                    Some(Step::Decide(task)) => {
+                        let decision = self.work.decide(task, self.options.retry_dead);
+                        self.act(task, decision);
+                    }
+                    Some(Step::Expand(template)) => fans.push(template),
+                    None => break,
+                }
+                // Hashing many inputs takes a while: commands start and signals count meanwhile.
+                let now = self.now();
+                if now.saturating_duration_since(looked) > Duration::from_millis(20) {
+                    looked = now;
+                    self.dispatch();
+                    self.hear_signals();
+                    self.collect();
+                    self.pass_time();
+                }
+            }
+            if self.expand(&fans) {
+                self.work.connect();
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Expands fan-outs whose needs are finished. Returns whether there are new tasks.
+    fn expand(&mut self, fans: &[usize]) -> bool {
+        let mut expanded = false;
+        for &template in fans {
+            match self.work.expand(template) {
+                Ok(range) => {
+                    expanded = true;
+                    let name = &self.work.pipeline.tasks[template].name;
+                    self.report
+                        .event(self.begun.elapsed(), &Event::Expanded { task: name, items: range.len() });
+                }
+                Err(problem) => {
+                    self.problem.get_or_insert(problem);
+                    if self.options.halt.stops_at_all() {
+                        self.stop(Stop::Halted, "the pipeline file does not fit what its tasks wrote");
+                    }
+                }
+            }
+        }
+        expanded
+    }
+
+    fn act(&mut self, task: usize, decision: Decision) {
+        match decision {
+            Decision::UpToDate => {
+                self.counts.up_to_date += 1;
+                self.work.set(task, State::UpToDate);
+                self.changed = true;
+                let id = self.work.id(task);
+                self.report.event(self.begun.elapsed(), &Event::UpToDate { task: &id });
+            }
+            Decision::Run { .. } => self.make_ready(task),
+            Decision::Dead => self.dead_before(task),
+            Decision::Broken(why) => self.dead(task, &why, Duration::ZERO, &[]),
+        }
+    }
+
+    fn make_ready(&mut self, task: usize) {
+        let level = ready::level(self.work.rank(task));
+        let template = self.work.tasks[task].template;
+        self.work.tasks[task].state = State::Ready;
+        let priority = self.work.pipeline.tasks[template].priority;
+        self.ready.push(self.now(), task, priority, level, self.class_of[template]);
+    }
+
+    fn finished(&self) -> bool {
+        self.leases.is_empty()
+            && (self.stopping.is_some() || (self.ready.len() == 0 && self.timers.is_empty() && !self.changed))
+    }
+
+    /// Gives records to the writer once they have waited long enough for company.
+    fn hand_over(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let since = *self.batch_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= BATCH_WAIT || self.leases.is_empty() {
+            self.batch.files = self.work.files.take_fresh();
+            self.writer.submit(std::mem::take(&mut self.batch));
+            self.batch_since = None;
+        }
+        if self.writer.failed() {
+            self.stop(Stop::Halted, "the store cannot be written");
+        }
+    }
+
+    /// Waits until a command ends, a signal comes, or something is due.
+    fn wait(&mut self) {
+        self.report.flush();
+        let now = self.now();
+        let mut until = self.leases.next_deadline().unwrap_or(Instant::MAX);
+        if let Some(since) = self.batch_since {
+            until = until.min(since.saturating_add(BATCH_WAIT));
+        }
+        if self.stopping.is_none() {
+            if let Some(Reverse((when, _))) = self.timers.peek() {
+                until = until.min(*when);
+            }
+            for class in self.ready.classes() {
+                if let Some(limit) = self.classes[class].limit {
+                    let free = self.limits[limit].next_free(now);
+                    if free > now {
+                        until = until.min(free);
+                    }
+                }
+            }
+        }
+        if self.report.animated() {
+            until = until.min(self.next_tick);
+        }
+        if !self.leases.is_empty() {
+            until = until.min(self.next_output_look);
+        }
+        if self.running.iter().flatten().any(|running| running.ended.is_some()) {
+            until = until.min(now.saturating_add(DRAIN_WAIT));
+        }
+        let timeout = (until < Instant::MAX).then(|| until.saturating_duration_since(now));
+        self.signals.wait(timeout);
+        self.hear_signals();
+    }
+
+    fn hear_signals(&mut self) {
+        match self.signals.told() {
+            None => {}
+            Some(Told::Once(signal)) => {
+                self.stop(
+                    Stop::Signal(signal),
+                    "interrupted: running commands have been asked to end; once more kills them",
+                );
+                self.end_running();
+            }
+            Some(Told::Again(signal)) => {
+                self.stop(Stop::Signal(signal), "interrupted again: running commands are killed");
+                self.end_running();
+                for running in self.running.iter().flatten() {
+                    process::signal_group(running.pid, Signal::KILL);
+                }
+            }
+        }
+    }
+
+    /// Nothing more is started from here on.
+    fn stop(&mut self, stop: Stop, reason: &str) {
+        let news = match (self.stopping, stop) {
+            (None, _) | (Some(Stop::Halted), Stop::Signal(_)) => true,
+            (Some(Stop::Signal(_)), Stop::Signal(_)) => true,
+            (Some(_), Stop::Halted) => false,
+        };
+        if news {
+            self.stopping = Some(stop);
+            self.tell(&Event::Stopping { reason });
+        }
+    }
+
+    /// Whatever the clock alone brings about.
+    fn pass_time(&mut self) {
+        let now = self.now();
+        while let Some(lease) = self.leases.reclaim(now) {
+            self.overdue(now, lease);
+        }
+        while let Some(&Reverse((when, task))) = self.timers.peek() {
+            if when > now || self.stopping.is_some() {
+                break;
+            }
+            self.timers.pop();
+            self.make_ready(task);
+        }
+        if now >= self.next_output_look {
+            self.next_output_look = now.saturating_add(OUTPUT_WAIT);
+            for running in self.running.iter_mut().flatten() {
+                running.released = output::release(&running.output, running.released);
+            }
+        }
+        if self.report.animated() && now >= self.next_tick {
+            self.next_tick = now.saturating_add(TICK);
+            self.draw();
+        }
+    }
+
+    fn draw(&mut self) {
+        let ids: Vec<_> = self
+            .running
+            .iter()
+            .flatten()
+            .map(|r| (self.work.id(r.task), r.task, r.started.elapsed()))
+            .collect();
+        let running = ids.iter().map(|(id, task, ran)| {
+            let task = &self.work.tasks[*task];
+            (id.as_ref(), *ran, task.measured.then_some(task.cost))
+        });
+        let running = running.collect();
+        let by_task: HashMap<usize, Duration> = ids.iter().map(|(_, task, ran)| (*task, *ran)).collect();
+        let left =
+            self.work.time_left(self.options.jobs, |task| by_task.get(&task).copied().unwrap_or_default());
+        let status = Status {
+            running,
+            finished: self.counts.done + self.counts.up_to_date + self.counts.allowed,
+            failed: self.counts.dead,
+            tasks: self.work.tasks.len(),
+            more: self.work.unexpanded() > 0,
+            left,
+        };
+        self.report.tick(self.begun.elapsed(), &status);
+    }
+
+    /// Waits for the store and tells the figures.
+    fn close(mut self) -> (Exit, Option<Box<Diagnostic>>) {
+        self.batch.files = self.work.files.take_fresh();
+        self.writer.submit(std::mem::take(&mut self.batch));
+        let written = self.writer.finish(true);
+        let count = |state: State| self.work.tasks.iter().filter(|task| task.state == state).count();
+        let skipped = count(State::Waiting) + count(State::Ready) + count(State::Backoff);
+        let unexpanded = self.work.unexpanded();
+        let failed = self.counts.dead + skipped + unexpanded + self.counts.interrupted > 0;
+        let problem = written.err().or(self.problem);
+        let exit = match (&problem, self.stopping) {
+            (Some(problem), _) => problem.exit(),
+            (None, Some(Stop::Signal(signal))) => Exit::Interrupted(signal),
+            (None, _) if failed => Exit::Failed,
+            (None, _) => Exit::Done,
+        };
+        let (work, span, wall) = (self.counts.work, self.work.span(), self.begun.elapsed());
+        let ratio = |a: f64, b: f64| (self.counts.done > 0 && b > 0.0).then(|| a / b);
+        let slowest = self.counts.slowest.iter();
+        let slowest =
+            slowest.map(|&(duration, task)| Slow { task: self.work.id(task).into_owned(), duration });
+        let summary = Summary {
+            pipeline: self.work.pipeline.name.clone(),
+            exit_code: exit.code(),
+            tasks: self.work.tasks.len(),
+            done: self.counts.done,
+            up_to_date: self.counts.up_to_date,
+            dead: self.counts.dead,
+            dead_before: self.counts.dead_before,
+            allowed_failures: self.counts.allowed,
+            interrupted: self.counts.interrupted,
+            skipped,
+            unexpanded,
+            retries: self.counts.retries,
+            work,
+            span,
+            wall,
+            speedup: ratio(work.as_secs_f64(), wall.as_secs_f64()),
+            speedup_limit: ratio(work.as_secs_f64(), span.as_secs_f64()),
+            utilisation: ratio(self.counts.held_cores, wall.as_secs_f64() * self.options.jobs as f64),
+            slowest: slowest.collect(),
+            jobs: self.options.jobs,
+        };
+        self.report.event(wall, &Event::RunFinished(summary));
+        (exit, problem)
+    }
+}

@@ -1,0 +1,195 @@
+//! What is in the files that tasks read and write, without reading a file twice that has not changed.
+
+use divvy::hash::Xxh3;
+use rustix::fs::Stat;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What the system says about a file without reading it. If none of this changed, neither did the content.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Stamp {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) size: u64,
+    pub(crate) modified_ns: u64,
+    /// The time of the last change of the inode, which no program can set back.
+    pub(crate) changed_ns: u64,
+}
+
+impl Stamp {
+    fn of(stat: &Stat) -> Self {
+        let nanos = |seconds: i64, nanos: u64| {
+            (seconds.max(0) as u64).wrapping_mul(1_000_000_000).wrapping_add(nanos)
+        };
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            modified_ns: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed_ns: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+        }
+    }
+
+    /// Whether the file has been still for long enough that a later write must change the stamp. File systems stamp
+    /// in steps: of some milliseconds, or of two seconds where no stamp has a fraction.
+    fn settled(&self, now_ns: u64) -> bool {
+        let step = if self.changed_ns % 1_000_000_000 == 0 { 2_100_000_000 } else { 50_000_000 };
+        self.changed_ns.max(self.modified_ns).saturating_add(step) < now_ns
+    }
+}
+
+/// Content hashes of files, remembered by [`Stamp`].
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    known: HashMap<PathBuf, (Stamp, u64)>,
+    /// Paths whose entry in `known` is not in the store yet.
+    fresh: Vec<PathBuf>,
+}
+
+impl Files {
+    /// With what an earlier run knew.
+    pub(crate) fn new(known: HashMap<PathBuf, (Stamp, u64)>) -> Self {
+        Self { known, fresh: Vec::new() }
+    }
+
+    /// What was learned since the last call, for the store.
+    pub(crate) fn take_fresh(&mut self) -> Vec<(PathBuf, Stamp, u64)> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let known = &self.known;
+        fresh
+            .into_iter()
+            .filter_map(|path| known.get(&path).map(|&(stamp, hash)| (path, stamp, hash)))
+            .collect()
+    }
+
+    /// The hash of a file's content, or of a folder's names and contents. `Ok(None)` if there is none.
+    pub(crate) fn hash(&mut self, path: &Path) -> io::Result<Option<u64>> {
+        let stat = match rustix::fs::stat(path) {
+            Ok(stat) => stat,
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+            rustix::fs::FileType::Directory => self.hash_folder(path).map(Some),
+            rustix::fs::FileType::RegularFile => self.hash_file(path, Stamp::of(&stat)).map(Some),
+            // A device or a pipe has no content to compare.
+            _ => Ok(Some(0)),
+        }
+    }
+
+    fn hash_file(&mut self, path: &Path, stamp: Stamp) -> io::Result<u64> {
+        if let Some((known, hash)) = self.known.get(path) {
+            if *known == stamp {
+                return Ok(*hash);
+            }
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+        let mut file = File::open(path)?;
+        let mut hash = Xxh3::new();
+        let mut buffer = [0; 65_536];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => hash.update(&buffer[..n]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let hash = hash.digest();
+        // Remembered only if it did not change while it was read, and cannot have changed since without a trace.
+        if stamp.settled(now) && rustix::fs::fstat(&file).is_ok_and(|after| Stamp::of(&after) == stamp) {
+            self.known.insert(path.to_owned(), (stamp, hash));
+            self.fresh.push(path.to_owned());
+        }
+        Ok(hash)
+    }
+
+    /// Links inside a folder count by where they point, so a loop of links ends.
+    fn hash_folder(&mut self, path: &Path) -> io::Result<u64> {
+        let mut entries: Vec<_> = std::fs::read_dir(path)?.collect::<io::Result<_>>()?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        let mut hash = Xxh3::new();
+        for entry in entries {
+            let name = entry.file_name();
+            let kind = entry.file_type()?;
+            let content = if kind.is_dir() {
+                self.hash_folder(&entry.path())?
+            } else if kind.is_symlink() {
+                let target = std::fs::read_link(entry.path())?;
+                divvy::hash::xxh3_64(target.as_os_str().as_encoded_bytes())
+            } else {
+                self.hash(&entry.path())?.unwrap_or(0)
+            };
+            let name = name.as_encoded_bytes();
+            hash.update(&(name.len() as u64).to_le_bytes());
+            hash.update(name);
+            hash.update(&[u8::from(kind.is_dir()) | u8::from(kind.is_symlink()) << 1]);
+            hash.update(&content.to_le_bytes());
+        }
+        Ok(hash.digest())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn equal_content_has_an_equal_hash_and_other_content_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut files = Files::default();
+        assert_eq!(files.hash(&path).unwrap(), None);
+        fs::write(&path, "one").unwrap();
+        let one = files.hash(&path).unwrap();
+        fs::write(&path, "two").unwrap();
+        assert_ne!(files.hash(&path).unwrap(), one);
+        fs::write(&path, "one").unwrap();
+        assert_eq!(files.hash(&path).unwrap(), one);
+        // Just written: a change within one step of the clock would not show, so nothing is remembered.
+        assert!(files.take_fresh().is_empty());
+    }
+
+    #[test]
+    fn a_settled_file_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "one").unwrap();
+        let stamp = Stamp::of(&rustix::fs::stat(&path).unwrap());
+        let mut files = Files::new(HashMap::from([(path.clone(), (stamp, 77))]));
+        assert_eq!(files.hash(&path).unwrap(), Some(77));
+        fs::write(&path, "two").unwrap();
+        assert_eq!(files.hash(&path).unwrap(), Some(divvy::hash::xxh3_64(b"two")));
+        assert!(
+            stamp.settled(stamp.changed_ns + 3_000_000_000) && !stamp.settled(stamp.changed_ns + 1_000_000)
+        );
+    }
+
+    #[test]
+    fn a_folder_changes_with_any_name_or_content_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Files::default();
+        let mut seen = Vec::new();
+        let mut look = || seen.push(files.hash(folder.path()).unwrap());
+        let at = |name: &str| folder.path().join(name);
+        look();
+        fs::write(at("a"), "1").unwrap();
+        look();
+        fs::rename(at("a"), at("b")).unwrap();
+        look();
+        fs::create_dir(at("d")).unwrap();
+        look();
+        fs::write(at("d/x"), "").unwrap();
+        look();
+        std::os::unix::fs::symlink("..", at("d/loop")).unwrap();
+        look();
+        let count = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), count);
+    }
+}

@@ -1,0 +1,222 @@
+//! Starting commands and ending them: each has a process group of its own.
+
+use super::pipeline::{Command, EnvValue, Pipeline, Template};
+use super::text::Text;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// The variable that marks every command of a run, so that a later run can find what outlived a killed one.
+pub(crate) const MARK: &str = "DIVVY_RUN";
+
+/// How a try ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+impl Exit {
+    fn of(status: WaitStatus) -> Self {
+        match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(signal)) => Exit::Signal(signal),
+            (None, None) => Exit::Code(-1),
+        }
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Exit::Code(127) => f.write_str("exit code 127 (the shell did not find a command)"),
+            Exit::Code(126) => f.write_str("exit code 126 (the shell may not execute a command)"),
+            Exit::Code(code) => write!(f, "exit code {code}"),
+            Exit::Signal(signal) => {
+                let name = match Signal::from_named_raw(signal) {
+                    Some(Signal::KILL) => " (KILL; perhaps the system ran out of memory)",
+                    Some(Signal::TERM) => " (TERM)",
+                    Some(Signal::SEGV) => " (SEGV)",
+                    Some(Signal::ABORT) => " (ABRT)",
+                    Some(Signal::INT) => " (INT)",
+                    Some(Signal::PIPE) => " (PIPE)",
+                    _ => "",
+                };
+                write!(f, "signal {signal}{name}")
+            }
+        }
+    }
+}
+
+/// Starts the commands of one run.
+#[derive(Debug)]
+pub(crate) struct Launcher<'p> {
+    pipeline: &'p Pipeline,
+    null: File,
+    mark: OsString,
+    /// Where programs were found, by name, search path and folder.
+    programs: HashMap<(String, Option<String>, PathBuf), Option<PathBuf>>,
+}
+
+impl<'p> Launcher<'p> {
+    /// `mark` goes into the environment of every command.
+    pub(crate) fn new(pipeline: &'p Pipeline, mark: &str) -> io::Result<Self> {
+        let null = File::open("/dev/null")?;
+        // A run inside a command of another run carries both marks.
+        let mark = match std::env::var_os(MARK) {
+            Some(mut outer) => {
+                outer.push(":");
+                outer.push(mark);
+                outer
+            }
+            None => mark.into(),
+        };
+        Ok(Self { pipeline, null, mark, programs: HashMap::new() })
+    }
+
+    /// Starts the command of `task` in a new process group. What it prints goes to `output`.
+    pub(crate) fn start(&mut self, task: &Template, item: Option<&str>, output: &File) -> io::Result<Pid> {
+        let dir = task.dir(&self.pipeline.root, item);
+        let mut command = match &task.command {
+            Command::Shell(script) => {
+                let mut command = std::process::Command::new("/bin/sh");
+                command.arg0("sh").arg("-e").arg("-c").arg(&*script.fill_shell(item));
+                command
+            }
+            Command::Simple(_, words) | Command::Argv(words) => self.direct(task, words, item, &dir)?,
+        };
+        for (name, value) in &task.env {
+            if let EnvValue::Set(text) = value {
+                command.env(name, &*text.fill(item));
+            }
+        }
+        command
+            .env(MARK, &self.mark)
+            .current_dir(&dir)
+            .stdin(Stdio::from(self.null.try_clone()?))
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output.try_clone()?))
+            .process_group(0);
+        let child = command.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if !dir.is_dir() => io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("the folder {} does not exist", dir.display()),
+            ),
+            _ => error,
+        })?;
+        // Exits are collected by `wait_any`, so the handle of the standard library is not kept.
+        i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| io::Error::other("no process id"))
+    }
+
+    fn direct(
+        &mut self,
+        task: &Template,
+        words: &[Text],
+        item: Option<&str>,
+        dir: &Path,
+    ) -> io::Result<std::process::Command> {
+        let Some((program, arguments)) = words.split_first() else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "there is no program"));
+        };
+        let name = program.fill(item);
+        let path = task.env.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| match value {
+            EnvValue::Set(text) => Some(text.fill(item).into_owned()),
+            EnvValue::Inherit => None,
+        });
+        let place = if name.contains('/') { dir.to_owned() } else { PathBuf::new() };
+        let key = (name.into_owned(), path, place);
+        if let Some(None) = self.programs.get(&key) {
+            // An earlier command may have brought it since.
+            self.programs.remove(&key);
+        }
+        let (name, path, _) = &key;
+        let found = match self.programs.get(&key) {
+            Some(found) => found.clone(),
+            None => {
+                let found = find_program(name, path.as_deref(), dir);
+                self.programs.insert(key.clone(), found.clone());
+                found
+            }
+        };
+        let Some(found) = found else {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("`{name}` is not an executable program here"),
+            ));
+        };
+        let mut command = std::process::Command::new(found);
+        command.arg0(name).args(arguments.iter().map(|word| OsString::from(word.fill(item).into_owned())));
+        Ok(command)
+    }
+}
+
+/// Where the executable `program` is: by itself if it names a folder, else on `path` (divvy's own by default).
+pub(crate) fn find_program(program: &str, path: Option<&str>, dir: &Path) -> Option<PathBuf> {
+    let executable = |file: &Path| {
+        std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return Some(dir.join(program)).filter(|file| executable(file));
+    }
+    let path = match path {
+        Some(path) => OsString::from(path),
+        None => std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+    };
+    std::env::split_paths(&path).map(|folder| dir.join(folder).join(program)).find(|file| executable(file))
+}
+
+/// The next command that ended, if one did.
+pub(crate) fn wait_any() -> Option<(Pid, Exit)> {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => return Some((pid, Exit::of(status))),
+            Ok(None) => return None,
+            Err(rustix::io::Errno::INTR) => {}
+            // No child at all.
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Sends `signal` to a command and everything it started in its group.
+pub(crate) fn signal_group(pid: Pid, signal: Signal) {
+    // The group may have ended by itself in between.
+    _ = rustix::process::kill_process_group(pid, signal);
+}
+
+/// Whether something that a finished command started in its group is still there.
+pub(crate) fn group_lives(pid: Pid) -> bool {
+    rustix::process::test_kill_process_group(pid).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_on_the_path_and_by_their_name() {
+        let here = Path::new("/");
+        assert!(find_program("sh", None, here).is_some());
+        assert_eq!(find_program("sh", Some("/nowhere"), here), None);
+        assert_eq!(find_program("/bin/sh", Some("/nowhere"), here), Some("/bin/sh".into()));
+        assert_eq!(find_program("bin/sh", None, here), Some("/bin/sh".into()));
+        assert_eq!(find_program("/etc/passwd", None, here), None);
+        assert_eq!(find_program("/bin", None, here), None);
+    }
+
+    #[test]
+    fn exits_say_what_they_mean() {
+        assert_eq!(Exit::Code(3).to_string(), "exit code 3");
+        assert!(Exit::Code(127).to_string().contains("did not find"));
+        assert!(Exit::Signal(9).to_string().starts_with("signal 9 (KILL"));
+    }
+}

@@ -80,18 +80,34 @@ unsafe extern "C" fn start_core_1() -> ! {
     crate::demo::run()
 }
 
-/// A fault on core 1, a stack overflow among them: says so and ends the run.
+/// A fault of core 1.
 unsafe extern "C" fn fault() -> ! {
-    // SAFETY: the core's stack may be at its limit; this core runs nothing but the report from here on.
-    unsafe { cortex_m::register::msplim::write(0) };
-    panic!("a fault; if it is a stack overflow, raise STACK in {}", file!());
+    report_fault()
 }
 
+/// A fault of core 0.
 #[cortex_m_rt::exception(trampoline = false)]
 unsafe fn HardFault() -> ! {
-    // SAFETY: as in `fault`.
-    unsafe { cortex_m::register::msplim::write(0) };
-    panic!("a fault; if it is a stack overflow, raise _stack_size in boards/mps2-an521.x");
+    report_fault()
+}
+
+/// Says what happened and ends the run.
+fn report_fault() -> ! {
+    const CONFIGURABLE_FAULT_STATUS: *const u32 = 0xE000_ED28 as *const u32;
+    const STACK_OVERFLOW: u32 = 1 << 20;
+    // SAFETY: the stack may be at its limit; what lies below it no longer matters, as this core runs nothing but the
+    // report from here on. The register has no side effects on reading.
+    let status = unsafe {
+        cortex_m::register::msplim::write(0);
+        CONFIGURABLE_FAULT_STATUS.read_volatile()
+    };
+    if status & STACK_OVERFLOW != 0 {
+        panic!(
+            "stack overflow: raise _stack_size in boards/mps2-an521.x (core 0) or STACK in {} (core 1)",
+            file!()
+        );
+    }
+    panic!("a fault, its status register is {status:#010x}");
 }
 
 /// Starts core 1.

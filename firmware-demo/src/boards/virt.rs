@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 use ::core::arch::{asm, global_asm};
+use ::core::cell::UnsafeCell;
 use ::core::ops::Range;
+use ::core::sync::atomic::AtomicU32;
 use riscv::register::{mhartid, mstatus};
 
 /// How the log calls this board.
@@ -21,6 +23,9 @@ const MTIME_HIGH: *const u32 = 0x0200_BFFC as *const u32;
 const TIMER_PER_TICK: u64 = 10;
 /// How fast `ticks` counts.
 pub(crate) const TICKS_PER_MILLISECOND: u32 = 1000;
+
+/// Bytes at the end of each stack that trap. A single frame larger than this could step over them.
+const GUARD: usize = 1024;
 
 unsafe extern "C" {
     /// The first address above hart 0's stack; the others' follow below.
@@ -52,13 +57,65 @@ global_asm!(
 
 #[riscv_rt::entry]
 fn start(_hart: usize) -> ! {
+    guard_stack();
     crate::demo::run()
 }
 
-/// Any exception is a defect of the firmware: says which and ends the run.
-#[riscv_rt::exception(riscv::interrupt::Exception::IllegalInstruction)]
-fn illegal_instruction(_frame: &riscv_rt::TrapFrame) -> ! {
-    panic!("an illegal instruction at {:#x}", riscv::register::mepc::read());
+// No interrupt is ever enabled, so every trap is a defect of the firmware. The hart's stack may be at its end: the report
+// gets one of its own, and the first hart to trap gets it; what another one would say no longer matters.
+global_asm!(
+    ".section .trap.start, \"ax\"",
+    ".balign 4",
+    ".global _start_trap",
+    ".option push",
+    ".option arch, +a", // The assembler is not told the target's features again when it optimises across crates.
+    "_start_trap:",
+    "    la   t0, {taken}",
+    "    li   t1, 1",
+    "    amoswap.w.aq t1, t1, (t0)",
+    "1:  bnez t1, 1b",
+    "    la   sp, {stack}",
+    "    li   t0, {size}",
+    "    add  sp, sp, t0",
+    "    csrr a0, mcause",
+    "    csrr a1, mepc",
+    "    csrr a2, mtval",
+    "    j    {trapped}",
+    ".option pop",
+    taken = sym TRAP_TAKEN,
+    stack = sym TRAP_STACK,
+    size = const TRAP_STACK_SIZE,
+    trapped = sym trapped,
+);
+
+const TRAP_STACK_SIZE: usize = 4096;
+#[repr(C, align(16))]
+struct TrapStack(UnsafeCell<[u8; TRAP_STACK_SIZE]>);
+// SAFETY: no Rust code makes a reference to the inside; it is the stack of the one hart that took `TRAP_TAKEN`.
+unsafe impl Sync for TrapStack {}
+static TRAP_STACK: TrapStack = TrapStack(UnsafeCell::new([0; TRAP_STACK_SIZE]));
+static TRAP_TAKEN: AtomicU32 = AtomicU32::new(0);
+
+/// Says what happened and ends the run.
+extern "C" fn trapped(cause: usize, at: usize, value: usize) -> ! {
+    if (stack().start - GUARD..stack().start).contains(&value) {
+        panic!("stack overflow at {at:#x}: raise _hart_stack_size in boards/virt.x");
+    }
+    panic!("trap {cause} at {at:#x}, value {value:#x}: see the privileged specification, mcause");
+}
+
+/// Takes the lowest bytes of this hart's stack out of its reach, so that an overflow traps before it meets the next
+/// hart's stack.
+fn guard_stack() {
+    const LOCKED_NATURALLY_ALIGNED_NO_ACCESS: usize = 1 << 7 | 3 << 3;
+    const { assert!(GUARD.is_power_of_two() && GUARD >= 8) };
+    let guard = stack().start - GUARD;
+    // SAFETY: the first entry of the physical memory protection forbids a region that nothing else uses: it lies in this
+    // hart's stack, below what `stack` gives out.
+    unsafe {
+        asm!("csrw pmpaddr0, {}", in(reg) guard >> 2 | (GUARD - 1) >> 3, options(nomem, nostack));
+        asm!("csrw pmpcfg0, {}", in(reg) LOCKED_NATURALLY_ALIGNED_NO_ACCESS, options(nostack));
+    }
 }
 
 /// Starts harts 1 to 3.
@@ -114,11 +171,11 @@ pub(super) unsafe fn restore_interrupts() {
     unsafe { riscv::interrupt::enable() };
 }
 
-/// The addresses of this hart's stack.
+/// The addresses of this hart's stack, without the guard below it.
 pub(super) fn stack() -> Range<usize> {
     let size = (&raw const _hart_stack_size) as usize;
     let end = (&raw const _stack_start) as usize - core() * size;
-    end - size..end
+    end - size + GUARD..end
 }
 
 /// Where this hart's stack pointer is.

@@ -76,6 +76,8 @@ pub(crate) fn compare(golden: &[(String, u64)], found: &[Line]) -> Result<String
             wrong.push(format!("`{line}`: the scenario or the target is not known here"));
         }
     }
+    // A board that ran twice says the same thing twice.
+    wrong.dedup();
     if golden.is_empty() {
         wrong.push("tests/golden/digests.txt names no scenario".into());
     }

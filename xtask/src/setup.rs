@@ -74,7 +74,10 @@ pub(crate) fn install(layout: &Layout, toolchain: &Toolchain, steps: &[&str]) ->
     std::fs::create_dir_all(layout.state())
         .map_err(|error| Unready::Failed(format!("cannot make {}: {error}", layout.state().display())))?;
     let _ = std::fs::remove_file(layout.log("setup"));
-    plan.carry_out(layout).map_err(Unready::Failed)?;
+    plan.carry_out(layout).map_err(|why| {
+        let log = std::fs::read(layout.log("setup")).unwrap_or_default();
+        Unready::Failed(format!("{}{why}", String::from_utf8_lossy(&log)))
+    })?;
 
     let toolchain = Toolchain::find(layout);
     let still = self::missing(layout, &toolchain, steps);
@@ -132,7 +135,9 @@ impl Plan {
         }
         if self.npm {
             timed("npm ci in wasm/www", || {
-                Run::new("npm").args(["ci", "--no-audit", "--no-fund"]).dir(layout.www()).log(&log)
+                let run = Run::new("npm").args(["ci", "--no-audit", "--no-fund"]).dir(layout.www());
+                run.remedy("is the npm registry reachable, and does package-lock.json fit package.json?")
+                    .log(&log)
             })?;
             std::fs::copy(layout.www().join("package-lock.json"), node_modules_stamp(layout))
                 .map_err(|error| format!("cannot write {}: {error}", node_modules_stamp(layout).display()))?;
@@ -159,6 +164,8 @@ fn cargo_install(layout: &Layout, tool: &Tool) -> Run {
         .arg(tool.krate)
         // One folder for all of them: they share many dependencies.
         .env("CARGO_TARGET_DIR", layout.target.join("tools"))
+        // Without what only a debugger reads, a debug build is quick to make and small.
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env_remove("RUSTFLAGS")
         .dir(&layout.root)
         .remedy("is the crate registry reachable?")

@@ -28,16 +28,15 @@ pub(crate) fn build_playground(
     let wasm = toolchain.target_dir(layout, WASM32)?.join("release/divvy_wasm.wasm");
     let glue = ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
     let out = layout.www().join("src/pkg");
-    // Beside the running xtask's folder, not in it: cargo would write a new xtask over it.
-    let target = layout.target.join("glue");
-    let glue = Run::new("cargo").args(glue).arg(wasm).arg(out).arg("divvy").dir(&layout.root);
-    execute(glue.env("CARGO_TARGET_DIR", target))?;
+    execute(Run::new("cargo").args(glue).arg(wasm).arg(out).arg("divvy").dir(&layout.root))?;
 
     execute(npm(layout, &["run", "build"]))
 }
 
 pub(super) fn playground(work: &Work<'_>) -> Outcome {
     build_playground(work.layout, work.toolchain, &|run| work.run(run).map(drop))?;
+    let remedy = "`npm run format` in wasm/www mends the form";
+    work.run(npm(work.layout, &["run", "check"]).remedy(remedy))?;
     let modules = fs::read_dir(work.layout.www().join("dist/assets")).into_iter().flatten().flatten();
     let is_wasm =
         |entry: &fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "wasm");

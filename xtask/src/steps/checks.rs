@@ -56,8 +56,7 @@ pub(super) fn deny(work: &Work<'_>) -> Outcome {
     let manifests = [work.layout.root.clone(), work.layout.firmware()];
     for dir in manifests {
         let run = Run::new("cargo-deny").arg("--manifest-path").arg(dir.join("Cargo.toml"));
-        let run =
-            run.args(["--all-features", "--offline", "--config"]).arg(work.layout.root.join("deny.toml"));
+        let run = run.args(["--all-features", "--config"]).arg(work.layout.root.join("deny.toml"));
         work.run(run.args(checks).remedy("deny.toml says what is allowed and why"))?;
     }
     Ok(String::new())

@@ -47,6 +47,11 @@ impl Diagnostic {
         self.exit
     }
 
+    /// The message and the remedy.
+    pub(crate) fn into_parts(self) -> (String, String) {
+        (self.message, self.help.unwrap_or_default())
+    }
+
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -151,8 +156,8 @@ fn edit_distance(a: &str, b: &str) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
     }
     for i in 1..=a.len() {
         for j in 1..=b.len() {

@@ -3,12 +3,12 @@
 use super::{Exit, complain, print};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::run::engine::{Engine, Halt, Options};
-use crate::run::explain::{self, Explanation};
+use crate::run::explain;
 use crate::run::files::Files;
 use crate::run::pipeline::Pipeline;
 use crate::run::plan::{self, Row};
 use crate::run::work::Work;
-use crate::run::{leftover, report, units};
+use crate::run::{leftover, live, report, units};
 use crate::store::{self, Loaded, Store};
 use clap::ArgAction;
 use std::io::{BufRead, IsTerminal, Write};
@@ -236,11 +236,20 @@ fn ask() -> bool {
 }
 
 fn show_explanation(args: &Args, pipeline: &Pipeline, path: &std::path::Path, task: &str) -> Result<Exit> {
-    let store = Store::open(path)?;
-    let loaded = store.as_ref().map(Store::load).transpose()?.unwrap_or_default();
-    let mut work = work(pipeline, loaded)?;
-    plan::decide(&mut work, args.retry_dead)?;
-    let explanation: Explanation = explain::explain(&work, task, None)?;
+    let explanation = match Store::open(path) {
+        Ok(store) => {
+            let loaded = store.as_ref().map(Store::load).transpose()?.unwrap_or_default();
+            let mut work = work(pipeline, loaded)?;
+            plan::decide(&mut work, args.retry_dead)?;
+            explain::explain(&work, task, None)?
+        }
+        Err(busy) if busy.exit() == Exit::Busy => match live::ask(path, task) {
+            Some(Ok(explanation)) => explanation,
+            Some(Err((message, help))) => return Err(Diagnostic::new(Exit::Usage, message).help(help)),
+            None => return Err(busy),
+        },
+        Err(problem) => return Err(problem),
+    };
     if args.json {
         // An explanation holds nothing but texts, so this cannot fail.
         print(format!("{}\n", serde_json::to_string(&explanation).unwrap_or_default()).as_bytes());

@@ -139,10 +139,10 @@ fn reads(pipeline: &Pipeline, written: &HashMap<PathBuf, usize>) -> Result<()> {
     for (index, task) in pipeline.tasks.iter().enumerate() {
         let mut files: Vec<(&str, _)> =
             task.inputs.iter().filter_map(|(text, span)| Some((text.fixed()?, span.clone()))).collect();
-        if let Some(each) = &task.for_each {
-            if let Items::Lines(file) = &each.items {
-                files.push((file, each.span.clone()));
-            }
+        if let Some(each) = &task.for_each
+            && let Items::Lines(file) = &each.items
+        {
+            files.push((file, each.span.clone()));
         }
         for (file, span) in files {
             let path = pipeline.resolve(file);

@@ -88,13 +88,13 @@ fn two_writers(pipeline: &Pipeline, task: &Template, each: &ForEach, items: &[St
     for item in items {
         for (output, _) in &task.outputs {
             let path = output.fill(Some(item)).into_owned();
-            if let Some(other) = written.insert(path.clone(), item) {
-                if other != item {
-                    return Err(pipeline
+            if let Some(other) = written.insert(path.clone(), item)
+                && other != item
+            {
+                return Err(pipeline
                         .source
                         .error(each.span.clone(), format!("`{other}` and `{item}` of task `{}` both write `{path}`", task.name))
                         .help("name the outputs so that each item has its own, for instance by {item} instead of {item.name}"));
-                }
             }
         }
     }

@@ -1,10 +1,10 @@
 //! What is in the files that tasks read and write, without reading a file twice that has not changed.
 
 use divvy::hash::Xxh3;
-use rustix::fs::Stat;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,23 +20,23 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    fn of(stat: &Stat) -> Self {
-        let nanos = |seconds: i64, nanos: u64| {
-            (seconds.max(0) as u64).wrapping_mul(1_000_000_000).wrapping_add(nanos)
+    fn of(meta: &Metadata) -> Self {
+        let nanos = |seconds: i64, nanos: i64| {
+            seconds.max(0).unsigned_abs().wrapping_mul(1_000_000_000).wrapping_add(nanos.unsigned_abs())
         };
         Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-            size: stat.st_size as u64,
-            modified_ns: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-            changed_ns: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified_ns: nanos(meta.mtime(), meta.mtime_nsec()),
+            changed_ns: nanos(meta.ctime(), meta.ctime_nsec()),
         }
     }
 
     /// Whether the file has been still for long enough that a later write must change the stamp. File systems stamp
     /// in steps: of some milliseconds, or of two seconds where no stamp has a fraction.
     fn settled(&self, now_ns: u64) -> bool {
-        let step = if self.changed_ns % 1_000_000_000 == 0 { 2_100_000_000 } else { 50_000_000 };
+        let step = if self.changed_ns.is_multiple_of(1_000_000_000) { 2_100_000_000 } else { 50_000_000 };
         self.changed_ns.max(self.modified_ns).saturating_add(step) < now_ns
     }
 }
@@ -67,24 +67,28 @@ impl Files {
 
     /// The hash of a file's content, or of a folder's names and contents. `Ok(None)` if there is none.
     pub(crate) fn hash(&mut self, path: &Path) -> io::Result<Option<u64>> {
-        let stat = match rustix::fs::stat(path) {
-            Ok(stat) => stat,
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let meta = match std::fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
-        match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
-            rustix::fs::FileType::Directory => self.hash_folder(path).map(Some),
-            rustix::fs::FileType::RegularFile => self.hash_file(path, Stamp::of(&stat)).map(Some),
+        if meta.is_dir() {
+            self.hash_folder(path).map(Some)
+        } else if meta.is_file() {
+            self.hash_file(path, Stamp::of(&meta)).map(Some)
+        } else {
             // A device or a pipe has no content to compare.
-            _ => Ok(Some(0)),
+            Ok(Some(0))
         }
     }
 
     fn hash_file(&mut self, path: &Path, stamp: Stamp) -> io::Result<u64> {
-        if let Some((known, hash)) = self.known.get(path) {
-            if *known == stamp {
-                return Ok(*hash);
-            }
+        if let Some((known, hash)) = self.known.get(path)
+            && *known == stamp
+        {
+            return Ok(*hash);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
         let mut file = File::open(path)?;
@@ -100,7 +104,7 @@ impl Files {
         }
         let hash = hash.digest();
         // Remembered only if it did not change while it was read, and cannot have changed since without a trace.
-        if stamp.settled(now) && rustix::fs::fstat(&file).is_ok_and(|after| Stamp::of(&after) == stamp) {
+        if stamp.settled(now) && file.metadata().is_ok_and(|after| Stamp::of(&after) == stamp) {
             self.known.insert(path.to_owned(), (stamp, hash));
             self.fresh.push(path.to_owned());
         }
@@ -159,7 +163,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "one").unwrap();
-        let stamp = Stamp::of(&rustix::fs::stat(&path).unwrap());
+        let stamp = Stamp::of(&fs::metadata(&path).unwrap());
         let mut files = Files::new(HashMap::from([(path.clone(), (stamp, 77))]));
         assert_eq!(files.hash(&path).unwrap(), Some(77));
         fs::write(&path, "two").unwrap();

@@ -262,7 +262,8 @@ mod tests {
     #[test]
     fn every_part_changes_the_key_and_is_named() {
         let base = sample();
-        let changes: [(&str, fn(&mut Parts)); 9] = [
+        type Change = (&'static str, fn(&mut Parts));
+        let changes: [Change; 9] = [
             ("its command changed; it was: c", |p| p.command = "x".into()),
             ("its `dir` changed; it was: d", |p| p.dir = "x".into()),
             ("the variable A changed", |p| p.env[0].1 = Some(2)),

@@ -12,6 +12,7 @@ pub(crate) mod files;
 mod glob;
 mod key;
 pub(crate) mod leftover;
+pub(crate) mod live;
 mod output;
 mod parse;
 pub(crate) mod pipeline;

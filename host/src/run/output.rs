@@ -75,10 +75,10 @@ pub(crate) fn tail(file: &File, keep: u64) -> io::Result<Vec<u8>> {
         }
     }
     end.truncate(filled);
-    if start > 0 {
-        if let Some(line) = end.iter().position(|&byte| byte == b'\n').filter(|at| at + 1 < end.len()) {
-            end.drain(..=line);
-        }
+    if start > 0
+        && let Some(line) = end.iter().position(|&byte| byte == b'\n').filter(|at| at + 1 < end.len())
+    {
+        end.drain(..=line);
     }
     Ok(end)
 }

@@ -601,6 +601,9 @@ fn machine_memory() -> Option<u64> {
 }
 
 #[cfg(test)]
+pub(crate) use tests::read;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -715,5 +718,3 @@ mod tests {
         }
     }
 }
-#[cfg(test)]
-pub(crate) use tests::read;

@@ -167,12 +167,8 @@ pub(crate) fn show(name: &str, rows: &[Row]) -> String {
     } else {
         format!("{run} to run, {waiting} waiting for them{unknown}")
     };
-    _ = writeln!(
-        out,
-        "In all: {verdict}; {} up to date, {} failed before.",
-        sum(|row| row.up_to_date),
-        sum(|row| row.dead)
-    );
+    let (fresh, dead) = (sum(|row| row.up_to_date), sum(|row| row.dead));
+    _ = writeln!(out, "In all: {verdict}\n        {fresh} up to date, {dead} failed before");
     out
 }
 
@@ -200,7 +196,7 @@ mod tests {
             "2 times: it has not run",
             "end   1 waiting",
             "it waits for two",
-            "In all: 3 to run, 1 waiting for them, and more that are not known yet; 0 up to date, 0 failed before.",
+            "In all: 3 to run, 1 waiting for them, and more that are not known yet\n        0 up to date, 0 failed before\n",
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");
         }

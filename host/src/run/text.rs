@@ -57,12 +57,12 @@ impl Text {
                     rest = after;
                     continue 'scan;
                 }
-                if let Some(after) = rest.strip_prefix('{').and_then(|r| r.strip_prefix(token)) {
-                    if let Some(after) = after.strip_prefix('}') {
-                        literal.push_str(token);
-                        rest = after;
-                        continue 'scan;
-                    }
+                if let Some(after) = rest.strip_prefix('{').and_then(|r| r.strip_prefix(token))
+                    && let Some(after) = after.strip_prefix('}')
+                {
+                    literal.push_str(token);
+                    rest = after;
+                    continue 'scan;
                 }
             }
             let first = rest.chars().next().unwrap_or_default();

@@ -69,13 +69,13 @@ impl Store {
             )
             .help("name a place that can be written with --store FILE")
         };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            if !folder.exists() {
-                fs::create_dir_all(folder).map_err(no_folder)?;
-                if folder.ends_with(".divvy") {
-                    // State of one machine: version control should leave it alone.
-                    fs::write(folder.join(".gitignore"), "*\n").map_err(no_folder)?;
-                }
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && !folder.exists()
+        {
+            fs::create_dir_all(folder).map_err(no_folder)?;
+            if folder.ends_with(".divvy") {
+                // State of one machine: version control should leave it alone.
+                fs::write(folder.join(".gitignore"), "*\n").map_err(no_folder)?;
             }
         }
         let store = Self::opened(path, Database::create(path))?;

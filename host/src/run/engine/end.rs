@@ -242,7 +242,7 @@ impl Engine<'_> {
         let slowest = &mut self.counts.slowest;
         if slowest.len() < 3 || slowest.last().is_some_and(|(least, _)| duration > *least) {
             slowest.push((duration, task));
-            slowest.sort_by(|a, b| b.0.cmp(&a.0));
+            slowest.sort_by_key(|&(duration, _)| Reverse(duration));
             slowest.truncate(3);
         }
     }

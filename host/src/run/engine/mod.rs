@@ -7,6 +7,7 @@
 
 mod end;
 mod halt;
+mod live;
 mod signals;
 mod start;
 
@@ -14,6 +15,7 @@ pub(crate) use halt::Halt;
 
 use super::event::{Event, Slow, Summary};
 use super::key::Decision;
+use super::live::Listener;
 use super::output::{self, Outputs};
 use super::process::{self, Launcher};
 use super::ready::{self, Fit, Ready};
@@ -74,6 +76,7 @@ pub(crate) struct Engine<'p> {
     outputs: Outputs,
     report: Box<dyn Report>,
     signals: Signals,
+    listener: Option<Listener>,
     begun: std::time::Instant,
     ready: Ready,
     classes: Vec<Class>,
@@ -187,6 +190,7 @@ impl<'p> Engine<'p> {
             outputs: Outputs::new(store.path().parent().unwrap_or(Path::new("."))),
             report,
             signals,
+            listener: Listener::open(store.path()),
             begun: std::time::Instant::now(),
             ready: Ready::new(pipeline.aging),
             classes,
@@ -390,7 +394,9 @@ impl<'p> Engine<'p> {
             until = until.min(now.saturating_add(DRAIN_WAIT));
         }
         let timeout = (until < Instant::MAX).then(|| until.saturating_duration_since(now));
-        self.signals.wait(timeout);
+        if self.signals.wait(timeout, self.listener.as_ref().map(Listener::socket)) {
+            self.answer();
+        }
         self.hear_signals();
     }
 

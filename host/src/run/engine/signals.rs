@@ -4,7 +4,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 /// A request to end, with the number of its signal.
@@ -43,17 +43,22 @@ impl Signals {
         Ok(Self { child, end, ids, told: false })
     }
 
-    /// Waits for a signal, at most for `timeout`.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) {
+    /// Waits for a signal or a client of `socket`, at most for `timeout`. Returns whether there is a client.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>, socket: Option<&UnixListener>) -> bool {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         });
         let streams = std::iter::once(&self.child).chain(self.end.iter().map(|(_, stream)| stream));
         let mut polled: Vec<PollFd<'_>> = streams.map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
+        if let Some(socket) = socket {
+            polled.push(PollFd::new(socket, PollFlags::IN));
+        }
         // An interrupted wait is as good as one that ended.
         _ = rustix::event::poll(&mut polled, timeout.as_ref());
+        let asked = socket.is_some() && polled.last().is_some_and(|last| !last.revents().is_empty());
         drain(&mut self.child);
+        asked
     }
 
     /// Whether somebody asked divvy to end since the last call.

@@ -3,14 +3,17 @@
 use crate::barrier::Barrier;
 use crate::boards::{board, is_counted, stack};
 use crate::team::{Machine, Share, Team};
-use crate::wordcount::{AllWords, CHUNKS, EXPECTED, MAPS, PARTITIONS, ROUNDS, Summary, TEXT, alone};
+use crate::wordcount::{
+    AllWords, CHUNKS, EXPECTED, MAPS, PARTITIONS, ROUNDS, Summary, TEXT, Total, WordCount, alone,
+};
 use board::CORES;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use defmt::{Display2Format, error, info};
 use divvy_tests::Verdict;
 
-static TEAM: Team<CORES> = Team::new();
+static COUNT: WordCount<CORES> = WordCount::new();
+static TEAM: Team<'_, CORES> = Team::new(&COUNT);
 static ALONE: AllWords = AllWords::new();
 static BARRIER: Barrier<CORES> = Barrier::new();
 /// Whose turn it is to print.
@@ -90,7 +93,7 @@ fn count_alone() -> Option<(Summary, u32)> {
 
 /// Who did what in the word count, and whether it is right.
 fn report(ticks: u32, reference: Option<(Summary, u32)>) {
-    let summary = TEAM.count().summary();
+    let summary = COUNT.summary();
     let total = summary.total;
     print(format_args!("  {CORES} cores, stealing work     {:>11}", Millis(ticks)));
     match reference {
@@ -133,8 +136,8 @@ fn report(ticks: u32, reference: Option<(Summary, u32)>) {
 }
 
 /// Whether the team's total is what core 0 came to alone, and what the host came to.
-fn check(total: crate::wordcount::Total, alone: Option<crate::wordcount::Total>) {
-    let refused = TEAM.count().refused();
+fn check(total: Total, alone: Option<Total>) {
+    let refused = COUNT.refused();
     if refused > 0 {
         error!(
             "  WRONG: {=u32} times a table was full; raise WORDS or WORDS_OF_PARTITION in wordcount.rs",

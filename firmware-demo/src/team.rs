@@ -22,10 +22,10 @@ const CAPACITY: usize = MAPS.next_power_of_two() as usize;
 type Sched<const CORES: usize> = Scheduler<Task, Inline<CORES>, Inline<CAPACITY>, Inline<1>>;
 type Member<'a, const CORES: usize> = Worker<'a, Task, Inline<CORES>, Inline<CAPACITY>, Inline<1>>;
 
-/// A word count and the cores that share it.
+/// The cores that share a word count.
 #[derive(Debug)]
-pub struct Team<const CORES: usize> {
-    count: WordCount<CORES>,
+pub struct Team<'a, const CORES: usize> {
+    count: &'a WordCount<CORES>,
     sched: Sched<CORES>,
     ledger: [Entry; CORES],
 }
@@ -61,11 +61,11 @@ pub struct Share {
     pub idle: u32,
 }
 
-impl<const CORES: usize> Team<CORES> {
-    /// A team with everything to do.
-    pub const fn new() -> Self {
+impl<'a, const CORES: usize> Team<'a, CORES> {
+    /// A team for `count`, with everything to do.
+    pub const fn new(count: &'a WordCount<CORES>) -> Self {
         Self {
-            count: WordCount::new(),
+            count,
             sched: Scheduler::new(),
             ledger: [const {
                 Entry {
@@ -77,11 +77,6 @@ impl<const CORES: usize> Team<CORES> {
                 }
             }; CORES],
         }
-    }
-
-    /// The word count.
-    pub fn count(&self) -> &WordCount<CORES> {
-        &self.count
     }
 
     /// Works as core `core` until all is done. Call it once on each core, at about the same time. Core 0 makes all the
@@ -182,12 +177,6 @@ impl<const CORES: usize> Team<CORES> {
     }
 }
 
-impl<const CORES: usize> Default for Team<CORES> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 fn wake_up(wake: Wake, machine: &impl Machine) {
     if let Wake::Worker(core) = wake {
         machine.wake(core);
@@ -229,7 +218,8 @@ mod tests {
     }
 
     fn share_the_work<const CORES: usize>() {
-        let team = Box::new(Team::<CORES>::new());
+        let count = Box::new(WordCount::<CORES>::new());
+        let team = Team::new(&count);
         let machine = Threads { threads: [const { OnceLock::new() }; CORES], start: Instant::now() };
         thread::scope(|scope| {
             for core in 0..CORES {
@@ -240,8 +230,8 @@ mod tests {
                 });
             }
         });
-        assert_eq!(team.count().summary().total, EXPECTED);
-        assert_eq!(team.count().refused(), 0);
+        assert_eq!(count.summary().total, EXPECTED);
+        assert_eq!(count.refused(), 0);
         let shares: Vec<_> = (0..CORES).map(|core| team.share(core)).collect();
         assert_eq!(shares.iter().map(|share| share.maps).sum::<u32>(), MAPS);
         assert_eq!(shares.iter().map(|share| share.reduces).sum::<u32>(), PARTITIONS.get());

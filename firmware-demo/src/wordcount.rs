@@ -52,8 +52,9 @@ pub struct WordCount<const CORES: usize> {
     /// The combiner: what each core found so far, already added up over its own chunks.
     found: [AllWords; CORES],
     reduced: [Table<WORDS_OF_PARTITION>; PARTITIONS.get() as usize],
-    maps_left: AtomicU32,
-    reduces_left: AtomicU32,
+    /// Tasks done, counted up so that all of this is zero at first and takes no flash.
+    maps_done: AtomicU32,
+    reduces_done: AtomicU32,
     refused: AtomicU32,
 }
 
@@ -72,21 +73,21 @@ impl<const CORES: usize> WordCount<CORES> {
         Self {
             found: [const { Table::new() }; CORES],
             reduced: [const { Table::new() }; PARTITIONS.get() as usize],
-            maps_left: AtomicU32::new(MAPS),
-            reduces_left: AtomicU32::new(PARTITIONS.get()),
+            maps_done: AtomicU32::new(0),
+            reduces_done: AtomicU32::new(0),
             refused: AtomicU32::new(0),
         }
     }
 
     /// Runs `task` on `core`. Each task must run once, each core one at a time, and no reduce before the last map.
     pub fn run(&self, core: usize, task: Task) -> Done {
-        let (words, left) = match task {
-            Task::Map(chunk) => (self.map(core, chunk), &self.maps_left),
-            Task::Reduce(partition) => (self.reduce(partition), &self.reduces_left),
+        let (words, done, all) = match task {
+            Task::Map(chunk) => (self.map(core, chunk), &self.maps_done, MAPS),
+            Task::Reduce(partition) => (self.reduce(partition), &self.reduces_done, PARTITIONS.get()),
         };
-        // Ordering: release publishes this core's table to whoever sees the count fall; acquire shows the one who sees
-        // it reach zero every other core's table.
-        Done { words, last: left.fetch_sub(1, Ordering::AcqRel) == 1 }
+        // Ordering: release publishes this core's table to whoever sees the count rise; acquire shows the one who
+        // completes it every other core's table.
+        Done { words, last: done.fetch_add(1, Ordering::AcqRel) + 1 == all }
     }
 
     fn map(&self, core: usize, chunk: u32) -> u32 {
@@ -124,7 +125,7 @@ impl<const CORES: usize> WordCount<CORES> {
     /// Whether the last reduce is done.
     pub fn is_done(&self) -> bool {
         // Ordering: acquire, so that whoever sees it sees the reduced tables too.
-        self.reduces_left.load(Ordering::Acquire) == 0
+        self.reduces_done.load(Ordering::Acquire) == PARTITIONS.get()
     }
 
     /// What it all came to, and the most frequent words.

@@ -121,8 +121,9 @@ impl Plan {
         let log = layout.log("setup");
         if !self.debian.is_empty() {
             timed("apt-get update", || apt(&["update"]).log(&log))?;
+            let policy = Run::new("apt-cache").arg("policy").args(&self.debian).env("LC_ALL", "C").read()?;
             let mut without = self.debian.clone();
-            without.retain(|package| !has_candidate(package));
+            without.retain(|package| candidate(&policy, package).is_none());
             if !without.is_empty() {
                 return Err(no_candidate(&without));
             }
@@ -179,13 +180,11 @@ fn timed<T>(label: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, 
     result
 }
 
-fn has_candidate(package: &str) -> bool {
-    Run::new("apt-cache").args(["policy", package]).read().is_ok_and(|policy| candidate(&policy).is_some())
-}
-
-/// The version that `apt-cache policy` would install.
-fn candidate(policy: &str) -> Option<&str> {
-    let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
+/// The version of `package` that apt would install, in the output of `apt-cache policy`: a paragraph for each package that
+/// it knows.
+fn candidate<'a>(policy: &'a str, package: &str) -> Option<&'a str> {
+    let mut lines = policy.lines().skip_while(|line| line.strip_suffix(':') != Some(package)).skip(1);
+    let version = lines.find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
     (version != "(none)").then_some(version)
 }
 
@@ -257,9 +256,12 @@ mod tests {
 
     #[test]
     fn a_package_without_a_candidate_is_known_before_it_is_asked_for() {
-        assert_eq!(candidate("chromium:\n  Installed: (none)\n  Candidate: 156.0-1\n"), Some("156.0-1"));
-        assert_eq!(candidate("rustc-web:\n  Installed: (none)\n  Candidate: (none)\n"), None);
-        assert_eq!(candidate(""), None);
+        let policy = "rustc-web:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n\
+                      chromium:\n  Installed: (none)\n  Candidate: 156.0-1\n  Version table:\n     156.0-1 500\n";
+        assert_eq!(candidate(policy, "chromium"), Some("156.0-1"));
+        assert_eq!(candidate(policy, "rustc-web"), None);
+        assert_eq!(candidate(policy, "chrom"), None);
+        assert_eq!(candidate("", "chromium"), None);
         let message = no_candidate(&["rustc-web", "chromium"]);
         assert!(message.contains("rustup target add") && message.contains("CHROMIUM"), "{message}");
         assert!(!no_candidate(&["make"]).contains("rustup"));

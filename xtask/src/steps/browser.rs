@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::host::keep_digests;
-use super::{Outcome, Work};
+use super::{Outcome, Work, no_warnings};
 use crate::layout::Layout;
 use crate::needs;
 use crate::run::Run;
@@ -34,7 +34,7 @@ pub(crate) fn build_playground(
 }
 
 pub(super) fn playground(work: &Work<'_>) -> Outcome {
-    build_playground(work.layout, work.toolchain, &|run| work.run(run).map(drop))?;
+    build_playground(work.layout, work.toolchain, &|run| no_warnings(&work.run(run)?))?;
     let remedy = "`npm run format` in wasm/www mends the form";
     work.run(npm(work.layout, &["run", "check"]).remedy(remedy))?;
     let modules = fs::read_dir(work.layout.www().join("dist/assets")).into_iter().flatten().flatten();

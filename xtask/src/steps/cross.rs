@@ -3,7 +3,7 @@
 //! Built from source, the standard library is `core` alone: there is no `alloc` that could be used. Where the active
 //! toolchain has a ready-made library, the proof is weaker: no feature is on, and the crate is `no_std`.
 
-use super::{Outcome, Work};
+use super::{Outcome, Work, no_warnings};
 use crate::toolchain::{self, Compiler, Library};
 
 pub(super) fn thumbv6m(work: &Work<'_>) -> Outcome {
@@ -28,7 +28,7 @@ pub(super) fn wasm32(work: &Work<'_>) -> Outcome {
 
 fn build(work: &Work<'_>, target: &str) -> Outcome {
     let run = work.toolchain.cargo(work.layout, "build", target, Library::Core)?;
-    work.run(run.args(["-p", "divvy", "--no-default-features"]).dir(&work.layout.root))?;
+    no_warnings(&work.run(run.args(["-p", "divvy", "--no-default-features"]).dir(&work.layout.root))?)?;
     Ok(match work.toolchain.compiler(target)? {
         Compiler::Active => "active toolchain".into(),
         Compiler::Debian => "Debian's compiler, core only".into(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::host::keep_digests;
-use super::{Outcome, Work, name};
+use super::{Outcome, Work, name, no_warnings};
 use crate::layout::Layout;
 use crate::run::Run;
 use crate::toolchain::{Library, RISCV32, THUMBV8M, Toolchain};
@@ -41,6 +41,7 @@ fn twice(work: &Work<'_>, board: &Board) -> Outcome {
     let run =
         || Ok::<_, String>(run_board(work.layout, work.toolchain, board)?.limit(Duration::from_secs(900)));
     let counted = work.run(run()?.env("DIVVY_ICOUNT", "1"))?;
+    no_warnings(&counted)?;
     let racing = work.run(run()?)?;
     keep_digests(work, &format!("{counted}\n{racing}"))
 }

@@ -269,6 +269,159 @@ impl<T, S: Storage> fmt::Debug for Mpmc<T, S> {
     }
 }
 
+#[cfg(all(test, not(divvy_loom)))]
+#[allow(clippy::disallowed_types, reason = "the model and the counters of the tests")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+    use std::vec::Vec;
+    use std::{boxed::Box, thread};
+
+    impl<T, S: Storage> Mpmc<T, S> {
+        /// An empty queue `laps` laps before its positions wrap around.
+        fn before_the_wrap(self, laps: u32) -> Self {
+            let start = self.one_lap().wrapping_mul(laps).wrapping_neg();
+            self.head.store(start, Ordering::Relaxed);
+            self.tail.store(start, Ordering::Relaxed);
+            self.cells.iter().for_each(|cell| cell.stamp.store(start, Ordering::Relaxed));
+            self
+        }
+    }
+
+    fn same_as_model<const N: usize>(pushes: &[Option<u16>], laps: u32) -> Result<(), TestCaseError> {
+        let queue = Mpmc::<u16, Inline<N>>::new().before_the_wrap(laps);
+        let mut model = VecDeque::new();
+        for &push in pushes {
+            match push {
+                Some(item) if model.len() == N => prop_assert_eq!(queue.push(item), Err(Full(item))),
+                Some(item) => {
+                    prop_assert_eq!(queue.push(item), Ok(()));
+                    model.push_back(item);
+                }
+                None => prop_assert_eq!(queue.pop(), model.pop_front()),
+            }
+            prop_assert_eq!(queue.is_empty(), model.is_empty());
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_bounded_fifo(
+            pushes in prop::collection::vec(prop::option::of(any::<u16>()), 0..100),
+            laps in 0u32..6,
+        ) {
+            same_as_model::<1>(&pushes, laps)?;
+            same_as_model::<2>(&pushes, laps)?;
+            same_as_model::<3>(&pushes, laps)?;
+            same_as_model::<7>(&pushes, laps)?;
+            same_as_model::<8>(&pushes, laps)?;
+        }
+    }
+
+    #[test]
+    fn every_item_passes_exactly_once_and_in_its_producers_order() {
+        fn pass<const N: usize>(each: u64) {
+            let queue = Box::new(Mpmc::<u64, Inline<N>>::new());
+            let queue = &*queue;
+            let mut taken: Vec<u64> = thread::scope(|scope| {
+                for producer in 0..2u64 {
+                    scope.spawn(move || {
+                        for item in 0..each {
+                            let mut item = producer << 32 | item;
+                            while let Err(Full(back)) = queue.push(item) {
+                                item = back;
+                                thread::yield_now();
+                            }
+                        }
+                    });
+                }
+                let consumers: [_; 2] = core::array::from_fn(|_| {
+                    scope.spawn(|| {
+                        let mut taken = Vec::new();
+                        while taken.len() < each as usize {
+                            match queue.pop() {
+                                Some(item) => taken.push(item),
+                                None => thread::yield_now(),
+                            }
+                        }
+                        taken
+                    })
+                });
+                consumers
+                    .into_iter()
+                    .flat_map(|consumer| {
+                        let taken = consumer.join().unwrap();
+                        for producer in 0..2 {
+                            let mine = taken.iter().filter(|&&item| item >> 32 == producer);
+                            assert!(mine.is_sorted());
+                        }
+                        taken
+                    })
+                    .collect()
+            });
+            taken.sort_unstable();
+            assert!(
+                taken.into_iter().eq((0..2).flat_map(|producer| (0..each).map(move |i| producer << 32 | i)))
+            );
+            assert!(queue.is_empty());
+        }
+        pass::<1>(2_000);
+        pass::<3>(5_000);
+        pass::<64>(100_000);
+    }
+
+    #[test]
+    fn what_is_left_is_dropped_once() {
+        let token = Arc::new(());
+        let queue = Mpmc::<_, Inline<4>>::new();
+        for _ in 0..3 {
+            queue.push(Arc::clone(&token)).unwrap();
+        }
+        drop(queue.pop());
+        queue.push(Arc::clone(&token)).unwrap();
+        assert_eq!(Arc::strong_count(&token), 4);
+        drop(queue);
+        assert_eq!(Arc::strong_count(&token), 1);
+    }
+
+    /// What a preempted producer does to the others, as the documentation says: they are not blocked, and see `None`.
+    #[test]
+    fn a_push_stopped_halfway_hides_what_is_behind_it() {
+        let queue = Mpmc::<u8, Inline<2>>::new();
+        // The first half of a push: the place is claimed, the item is not there yet.
+        let place = queue.tail.load(Ordering::Relaxed);
+        queue.tail.store(queue.after(place), Ordering::Relaxed);
+        assert_eq!(queue.push(2), Ok(()));
+        assert_eq!(queue.push(3), Err(Full(3)));
+        assert_eq!((queue.pop(), queue.is_empty()), (None, true));
+        // The second half:
+        let (cell, lap) = queue.cell(place);
+        // SAFETY: this test claimed the place.
+        cell.item.with_mut(|slot| unsafe { (*slot).write(1) });
+        cell.stamp.store(lap | FILLED, Ordering::Release);
+        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(1), Some(2), None));
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn a_heap_queue_has_the_capacity_that_was_asked_for() {
+        let queue = Mpmc::<u8, Heap>::with_capacity(3).unwrap();
+        assert_eq!((0..5).filter(|&item| queue.push(item).is_ok()).count(), 3);
+        assert_eq!(Mpmc::<u8, Heap>::with_capacity(0).unwrap_err(), CapacityError::Zero);
+        let error = Mpmc::<(), Heap>::with_capacity(usize::MAX).unwrap_err();
+        assert_eq!(error, CapacityError::TooLarge { max: 1 << 30 });
+    }
+
+    #[test]
+    fn sizes_are_as_documented() {
+        assert_eq!(size_of::<Mpmc<u32, Inline<16>>>(), 8 + 16 * 8);
+        assert_eq!(size_of::<Mpmc<u64, Inline<16>>>(), 8 + 16 * 16);
+    }
+}
+
 #[cfg(all(test, divvy_loom))]
 mod loom_tests {
     use super::*;

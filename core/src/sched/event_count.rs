@@ -203,6 +203,63 @@ impl fmt::Debug for Waiter<'_> {
     }
 }
 
+#[cfg(all(test, not(divvy_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_wakes_one_and_each_sleeper_is_woken_once() {
+        let events = EventCount::<Inline<100>>::new();
+        for worker in [99, 40, 3, 31, 32] {
+            events.waiter(worker).unwrap().prepare_park();
+        }
+        for expected in [3, 31, 32, 40, 99] {
+            let waiter = events.waiter(expected).unwrap();
+            assert!(!waiter.is_woken());
+            assert_eq!(events.notify_one(), Wake::Worker(expected));
+            assert!(waiter.is_woken());
+        }
+        assert_eq!(events.notify_one(), Wake::Nobody);
+    }
+
+    #[test]
+    fn who_cancels_learns_whether_it_was_chosen() {
+        let events = EventCount::<Inline<2>>::new();
+        let waiter = events.waiter(1).unwrap();
+        waiter.prepare_park();
+        assert!(!waiter.cancel());
+        assert_eq!(events.notify_one(), Wake::Nobody);
+        waiter.prepare_park();
+        assert_eq!(events.notify_one(), Wake::Worker(1));
+        assert!(waiter.cancel());
+    }
+
+    #[test]
+    fn there_is_no_waiter_past_the_last_worker() {
+        let events = EventCount::<Inline<32>>::new();
+        assert!(events.waiter(31).is_some());
+        assert!(events.waiter(32).is_none());
+        assert!(events.waiter(u32::MAX).is_none());
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn a_heap_event_count_serves_as_many_as_were_asked_for() {
+        let events = EventCount::<Heap>::with_capacity(33).unwrap();
+        events.waiter(32).unwrap().prepare_park();
+        assert!(events.waiter(33).is_none());
+        assert_eq!(events.notify_one(), Wake::Worker(32));
+        assert_eq!(EventCount::<Heap>::with_capacity(0).unwrap_err(), CapacityError::Zero);
+        let too_many = EventCount::<Heap>::with_capacity((1 << 20) + 1).unwrap_err();
+        assert_eq!(too_many, CapacityError::TooLarge { max: 1 << 20 });
+    }
+
+    #[test]
+    fn sizes_are_as_documented() {
+        assert_eq!(size_of::<EventCount<Inline<4>>>(), 4 * 4 + 4);
+    }
+}
+
 #[cfg(all(test, divvy_loom))]
 mod loom_tests {
     use super::*;

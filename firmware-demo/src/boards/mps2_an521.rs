@@ -136,8 +136,8 @@ pub(crate) fn ticks() -> u32 {
 
 /// Sleeps until an event. An event that came before is kept by the core, so it is never missed.
 ///
-/// QEMU takes `wfe` as a hint to run the other core. While it counts instructions (`-icount`) it then lets this core
-/// run again only after the other one has waited too, so that a core which sleeps never gets to steal: there, spin.
+/// QEMU takes `wfe` as a hint to run the other core. While it counts instructions (`-icount`), a core that sleeps gets no
+/// further turn until the other one sleeps too, so it would never get to steal: there, spin.
 pub(crate) fn wait() {
     // Ordering: relaxed, for it is written before core 1 starts.
     if !SPIN.load(Ordering::Relaxed) {

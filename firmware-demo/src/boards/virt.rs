@@ -6,8 +6,8 @@
 use ::core::arch::{asm, global_asm};
 use ::core::cell::UnsafeCell;
 use ::core::ops::Range;
-use ::core::sync::atomic::AtomicU32;
-use riscv::register::{mhartid, mstatus};
+use ::core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use riscv::register::{mhartid, mie, mstatus};
 
 /// How the log calls this board.
 pub(crate) const NAME: &str = "virt";
@@ -24,6 +24,9 @@ const TIMER_PER_TICK: u64 = 10;
 /// How fast `ticks` counts.
 pub(crate) const TICKS_PER_MILLISECOND: u32 = 1000;
 
+/// Whether `wait` must spin: see there.
+static SPIN: AtomicBool = AtomicBool::new(false);
+
 /// Bytes at the end of each stack that trap. A single frame larger than this could step over them.
 const GUARD: usize = 1024;
 
@@ -36,7 +39,7 @@ unsafe extern "C" {
 
 // Runs before memory is initialised, with the hart's number in a0; answers whether this hart is to initialise it.
 // The word is not cleared before the waiting: hart 0 may have been quicker, and it is zero at reset. It is polled
-// rather than awaited by `wfi`, which with `-icount` can sleep through it.
+// rather than awaited by `wfi`, for the reason that `wait` gives.
 global_asm!(
     ".section .init.mp_hook, \"ax\"",
     ".global _mp_hook",
@@ -58,6 +61,8 @@ global_asm!(
 #[riscv_rt::entry]
 fn start(_hart: usize) -> ! {
     guard_stack();
+    // SAFETY: interrupts as a whole are never enabled, so this only lets a wake-up end `wfi`.
+    unsafe { mie::set_msoft() };
     crate::demo::run()
 }
 
@@ -120,12 +125,9 @@ fn guard_stack() {
 
 /// Starts harts 1 to 3.
 pub(crate) fn start_others() {
+    SPIN.store(crate::boards::is_counted(), Ordering::Relaxed);
     for hart in 1..CORES {
-        // SAFETY: the hart's own software-interrupt word; its interrupt is not enabled, so it is a mailbox.
-        unsafe {
-            asm!("fence", options(nostack));
-            MSIP.add(hart).write_volatile(1);
-        }
+        wake(hart as u32);
     }
 }
 
@@ -146,13 +148,32 @@ pub(crate) fn ticks() -> u32 {
     }
 }
 
-/// A pause. It returns at once: `wfi` would need an interrupt to end it, and with `-icount` QEMU loses some.
+/// Sleeps until this hart is woken. A wake-up that came before is a pending interrupt, so it is never missed.
+///
+/// The interrupt is enabled but interrupts as a whole are not: it ends `wfi` and traps nowhere. While QEMU counts
+/// instructions (`-icount`), a hart that sleeps may get no further turn until the others sleep too: there, spin.
 pub(crate) fn wait() {
-    core::hint::spin_loop();
+    // Ordering: relaxed, for it is written before the other harts go on.
+    if SPIN.load(Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: the hart's own software-interrupt word. It is cleared before the caller looks for what it waits for, hence
+    // the fence: whoever made that so and then set the word again, sets it for the next `wfi`.
+    unsafe {
+        asm!("wfi", options(nostack));
+        MSIP.add(core()).write_volatile(0);
+        asm!("fence", options(nostack));
+    }
 }
 
-/// Nothing to do: no hart sleeps in `wait`.
-pub(crate) fn wake(_core: u32) {}
+/// Ends the `wait` of hart `core`, or its next one.
+pub(crate) fn wake(core: u32) {
+    // SAFETY: a hart's software-interrupt word. What was written before is seen by whoever wakes, hence the fence.
+    unsafe {
+        asm!("fence", options(nostack));
+        MSIP.add(core as usize).write_volatile(1);
+    }
+}
 
 /// Masks this hart's interrupts; whether they were enabled.
 pub(super) fn mask_interrupts() -> bool {

@@ -311,8 +311,9 @@ pub struct WorkerStats {
 ///
 /// # Complexity
 ///
-/// An event is *O*(workers), a successful steal *O*(workers + tasks stolen). Bytes: 40 for
-/// each task; for each worker about 130 and a deque with room for every task (4 for each).
+/// An event is *O*(workers), a successful steal *O*(workers + tasks stolen). Bytes: 32 for each task, and for each
+/// worker 120 and a deque with room for every task (4 for each); 6,664 with `Inline<4>` and `Inline<128>` on a 64-bit
+/// machine.
 ///
 /// # Time
 ///

@@ -13,6 +13,7 @@ mod priority;
 mod retry;
 mod rng;
 mod sched;
+mod stealing;
 
 /// One part of the core, driven from a seed that is part of the scenario.
 #[derive(Clone, Copy, Debug)]
@@ -38,4 +39,5 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "priority", run: priority::run },
     Scenario { name: "dag", run: dag::run },
     Scenario { name: "sched", run: sched::run },
+    Scenario { name: "sim-stealing", run: stealing::run },
 ];

@@ -30,9 +30,11 @@ try {
     const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
     context.drawImage(bitmap, 0, 0);
     const { width, height, data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-    return { width, height, pixels: Array.from(data) };
+    let bytes = "";
+    for (let i = 0; i < data.length; i += 4096) bytes += String.fromCharCode(...data.subarray(i, i + 4096));
+    return { width, height, pixels: btoa(bytes) };
   }, shot.toString("base64"));
-  await writeFile(FILE, palettePng(image.width, image.height, image.pixels));
+  await writeFile(FILE, palettePng(image.width, image.height, Buffer.from(image.pixels, "base64")));
   console.log(FILE);
 } finally {
   await browser.close();

@@ -238,6 +238,14 @@ fn what_cannot_be_simulated_is_refused() {
     assert_eq!(sim.makespan(), Some(Duration::from_nanos(u64::MAX)));
 }
 
+/// What the documentation says.
+#[cfg(all(target_pointer_width = "64", not(divvy_loom)))]
+#[test]
+fn it_takes_the_bytes_that_it_says() {
+    assert_eq!(size_of::<Task>(), 32);
+    assert_eq!(size_of::<Stealing<Inline<4>, Inline<128>>>(), 6_664);
+}
+
 #[cfg(feature = "alloc")]
 #[test]
 fn the_heap_gives_the_run_of_the_inline_storage() {

@@ -36,3 +36,48 @@ impl<const CORES: usize> Default for Barrier<CORES> {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    /// Waits by letting others run.
+    struct Yielding;
+
+    impl Machine for Yielding {
+        fn ticks(&self) -> u32 {
+            0
+        }
+
+        fn wait(&self) {
+            thread::yield_now();
+        }
+
+        fn wake(&self, _core: u32) {}
+    }
+
+    #[test]
+    fn nobody_goes_on_before_all_have_come_time_after_time() {
+        const CORES: usize = 3;
+        const ROUNDS: u32 = 200;
+        let barrier = Barrier::<CORES>::new();
+        let come = [const { AtomicU32::new(0) }; CORES];
+        thread::scope(|scope| {
+            for core in 0..CORES {
+                let (barrier, come) = (&barrier, &come);
+                scope.spawn(move || {
+                    for round in 1..=ROUNDS {
+                        come[core].store(round, Ordering::Relaxed);
+                        barrier.meet(&Yielding);
+                        for other in come {
+                            let other = other.load(Ordering::Relaxed);
+                            // Another core may be in the next round already, but not through it.
+                            assert!(other == round || other == round + 1, "{other} in round {round}");
+                        }
+                    }
+                });
+            }
+        });
+    }
+}

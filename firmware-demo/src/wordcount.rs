@@ -267,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn equally_frequent_words_are_ranked_by_their_letters() {
+        let text = b"d b a c";
+        let mut summary = Summary { total: Total::default(), top: [None; TOP] };
+        for (word, count) in words(text, 0..text.len()).zip([1, 2, 2, 2]) {
+            summary.rank(word.letters(text), count);
+        }
+        assert_eq!(summary.top().collect::<Vec<_>>(), [("a", 2), ("b", 2), ("c", 2), ("d", 1)]);
+    }
+
+    #[test]
     fn whichever_core_runs_which_task_in_whatever_order_the_total_is_the_same() {
         let mut rng = Xoshiro256PlusPlus::seed(26);
         for _ in 0..3 {

@@ -114,7 +114,8 @@ A pipeline file:
   timeout = \"2m\"                      # for each try
   resources = { cores = 1, memory = \"1GiB\", gpu = 1 }
   limit = \"api\"                       # or a rate of its own: limit = \"5/s\"
-  allow_failure = false               # true: others go on if it fails";
+  allow_failure = false               # true: others go on if it fails
+  show = false                        # true: what it prints is shown at the end of every run";
 
 fn grace(text: &str) -> std::result::Result<Duration, String> {
     units::duration(text).ok_or_else(|| "write a time with its unit, such as 10s or 500ms".to_owned())

@@ -69,6 +69,8 @@ pub(crate) enum Event<'a> {
     DeadBefore { task: &'a str, reason: &'a str, output: String },
     /// A running command was ended because the run ends; it runs again next time.
     Interrupted { task: &'a str, attempt: u32 },
+    /// What a finished task with `show = true` printed, in this run or when it was done before.
+    Shown { task: &'a str, output: String },
     /// Nothing more is started, and why.
     Stopping { reason: &'a str },
     /// The last event.

@@ -22,7 +22,7 @@ type Value<'a> = Spanned<DeValue<'a>>;
 
 const TOP_KEYS: [&str; 4] = ["pipeline", "resources", "limit", "task"];
 const PIPELINE_KEYS: [&str; 2] = ["name", "aging"];
-const TASK_KEYS: [&str; 15] = [
+const TASK_KEYS: [&str; 16] = [
     "run",
     "argv",
     "needs",
@@ -38,6 +38,7 @@ const TASK_KEYS: [&str; 15] = [
     "resources",
     "limit",
     "allow_failure",
+    "show",
 ];
 const FOR_EACH_KEYS: [&str; 4] = ["lines", "glob", "list", "allow_empty"];
 const BACKOFF_KEYS: [&str; 3] = ["base", "cap", "factor"];
@@ -257,6 +258,7 @@ fn read_task(pipeline: &mut Pipeline, section: &Section<'_>, name: &str, names: 
         section.get("timeout").map(|value| positive_duration(source, "timeout", value)).transpose()?;
     let allow_failure =
         section.get("allow_failure").map_or(Ok(false), |value| boolean(source, "allow_failure", value))?;
+    let shown = section.get("show").map_or(Ok(false), |value| boolean(source, "show", value))?;
     let backoff = read_backoff(section)?.attempts(NonZeroU32::new(tries).unwrap_or(NonZeroU32::MIN));
     let (demand, demand_span) = read_demand(pipeline, section)?;
     let limit = section.get("limit").map(|value| read_limit(pipeline, value)).transpose()?;
@@ -279,6 +281,7 @@ fn read_task(pipeline: &mut Pipeline, section: &Section<'_>, name: &str, names: 
         demand_span,
         limit,
         allow_failure,
+        shown,
         for_each,
     })
 }

@@ -72,6 +72,8 @@ pub(crate) struct Template {
     pub(crate) demand_span: Range<usize>,
     pub(crate) limit: Option<usize>,
     pub(crate) allow_failure: bool,
+    /// What it prints is a result of the run.
+    pub(crate) shown: bool,
 }
 
 /// How the command of a task is started.

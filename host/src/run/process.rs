@@ -187,6 +187,16 @@ pub(crate) fn wait_any() -> Option<(Pid, Exit)> {
     }
 }
 
+/// Makes what commands leave behind when they end children of this process, so that it can be told from what still
+/// runs and does not stay as a zombie where process 1 collects none. Only Linux can.
+pub(crate) fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without it, a run that is interrupted may wait its grace time for processes that are dead.
+        _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
+}
+
 /// Sends `signal` to a command and everything it started in its group.
 pub(crate) fn signal_group(pid: Pid, signal: Signal) {
     // The group may have ended by itself in between.

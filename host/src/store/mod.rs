@@ -14,7 +14,8 @@ use crate::diagnostic::{Diagnostic, Result};
 use crate::exit::Exit;
 use crate::run::files::Stamp;
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError,
+    Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, ReadableTable, StorageError,
+    TableDefinition, TableError,
 };
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -24,6 +25,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The version of the tables below. A store of a later one is refused.
 const FORMAT: u64 = 1;
@@ -45,8 +47,6 @@ pub(crate) struct Store {
 pub(crate) struct Loaded {
     pub(crate) records: HashMap<String, Record>,
     pub(crate) files: HashMap<PathBuf, (Stamp, u64)>,
-    /// The number of the last run.
-    pub(crate) run: u64,
     /// A run began and did not close: it was killed, and its commands may still be running.
     pub(crate) unclean: bool,
 }
@@ -78,9 +78,19 @@ impl Store {
                 fs::write(folder.join(".gitignore"), "*\n").map_err(no_folder)?;
             }
         }
-        let store = Self::opened(path, Database::create(path))?;
-        store.check_format()?;
-        Ok(store)
+        if !path.exists() {
+            create_file(path)?;
+        }
+        // Whoever only looks at a store has it for a moment.
+        for _ in 0..5 {
+            match Self::open(path) {
+                Err(problem) if problem.exit() == Exit::Busy => std::thread::sleep(Duration::from_millis(50)),
+                Ok(Some(store)) => return Ok(store),
+                Ok(None) => break,
+                Err(problem) => return Err(problem),
+            }
+        }
+        Self::open(path)?.ok_or_else(|| damaged(path, "it vanished"))
     }
 
     /// Opens the store at `path` if there is one.
@@ -88,89 +98,34 @@ impl Store {
         if !path.exists() {
             return Ok(None);
         }
-        let store = Self::opened(path, Database::open(path))?;
-        store.check_format()?;
-        Ok(Some(store))
+        guarded(path, || Self::open_existing(path)).map(Some)
     }
 
-    fn opened(path: &Path, database: std::result::Result<Database, DatabaseError>) -> Result<Self> {
-        let shown = path.display();
-        match database {
-            Ok(database) => Ok(Self { path: path.to_owned(), database: Arc::new(database) }),
-            Err(DatabaseError::DatabaseAlreadyOpen) => {
-                let holder = holder(path).map_or_else(String::new, |pid| format!(" (process {pid})"));
-                Err(Diagnostic::new(Exit::Busy, format!("another run has the store {shown}{holder}"))
-                    .help("wait for it or end it, or give this run a store of its own with --store FILE"))
-            }
-            Err(DatabaseError::UpgradeRequired(version)) => Err(Diagnostic::new(
-                Exit::Store,
-                format!("the store {shown} has file format {version}, which is too old"),
-            )
-            .help("move it away; the next run starts afresh")),
-            Err(DatabaseError::Storage(StorageError::Io(error)))
-                if !matches!(
-                    error.kind(),
-                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Err(Diagnostic::new(Exit::Store, format!("cannot open the store {shown}: {error}"))
-                    .help("check the permissions and the disk, or choose another file with --store FILE"))
-            }
-            Err(error) => Err(damaged(path, error)),
+    fn open_existing(path: &Path) -> Result<Self> {
+        // Opening for writing marks the file as in use, so what must not be changed is found before. A store that was
+        // not closed cannot be opened like this.
+        let looked = ReadOnlyDatabase::open(path).ok();
+        if let Some(database) = &looked {
+            check_format(database, path)?;
         }
-    }
-
-    fn check_format(&self) -> Result<()> {
-        let read = self.database.begin_read().map_err(|error| damaged(&self.path, error))?;
-        let meta = match read.open_table(META) {
-            Ok(meta) => meta,
-            Err(TableError::TableDoesNotExist(_)) => {
-                // New, or a database of something else.
-                let others = read.list_tables().map_err(|error| damaged(&self.path, error))?.count();
-                if others > 0 {
-                    return Err(Diagnostic::new(
-                        Exit::Store,
-                        format!("{} is not a store of divvy", self.path.display()),
-                    )
-                    .help("choose another file with --store FILE; this one was not changed"));
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(damaged(&self.path, error)),
-        };
-        let format = meta
-            .get("format")
-            .map_err(|error| damaged(&self.path, error))?
-            .map_or(0, |format| format.value());
-        if format > FORMAT {
-            return Err(Diagnostic::new(
-                Exit::Store,
-                format!(
-                    "the store {} was written by a newer divvy (format {format}, this one knows {FORMAT})",
-                    self.path.display()
-                ),
-            )
-            .help("run that divvy, or keep this one apart with --store FILE; the store was not changed"));
+        let closed = looked.is_some();
+        drop(looked);
+        let database = Database::open(path).map_err(|error| cannot_open(path, error))?;
+        if !closed {
+            check_format(&database, path)?;
         }
-        Ok(())
+        Ok(Self { path: path.to_owned(), database: Arc::new(database) })
     }
 
     /// Reads everything that a run needs to know.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        self.try_load().map_err(|error| damaged(&self.path, error))
+        guarded(&self.path, || self.try_load().map_err(|error| damaged(&self.path, error)))
     }
 
     fn try_load(&self) -> std::result::Result<Loaded, Box<dyn std::error::Error>> {
         let mut loaded = Loaded::default();
         let read = self.database.begin_read()?;
-        match read.open_table(META) {
-            Ok(meta) => {
-                loaded.run = meta.get("run")?.map_or(0, |run| run.value());
-                loaded.unclean = meta.get("open")?.is_some_and(|open| open.value() != 0);
-            }
-            Err(TableError::TableDoesNotExist(_)) => return Ok(loaded),
-            Err(error) => return Err(error.into()),
-        }
+        loaded.unclean = read.open_table(META)?.get("open")?.is_some_and(|open| open.value() != 0);
         for entry in read.open_table(TASKS)?.iter()? {
             let (id, record) = entry?;
             loaded.records.insert(id.value().to_owned(), serde_json::from_slice(record.value())?);
@@ -196,16 +151,9 @@ impl Store {
         {
             let mut meta = write.open_table(META)?;
             run = meta.get("run")?.map_or(0, |run| run.value()) + 1;
-            id = match meta.get("id")? {
-                Some(id) => id.value(),
-                None => entropy(),
-            };
-            for (key, value) in [("format", FORMAT), ("id", id), ("run", run), ("open", 1)] {
-                meta.insert(key, value)?;
-            }
-            write.open_table(TASKS)?;
-            write.open_table(OUTPUTS)?;
-            write.open_table(FILES)?;
+            id = meta.get("id")?.map_or(0, |id| id.value());
+            meta.insert("run", run)?;
+            meta.insert("open", 1)?;
         }
         write.commit()?;
         Ok((run, id))
@@ -214,7 +162,7 @@ impl Store {
     /// The mark that the commands of the last run carry in their environment, if there was a run.
     pub(crate) fn last_mark(&self) -> Result<Option<String>> {
         let read = self.database.begin_read().map_err(|error| damaged(&self.path, error))?;
-        let Ok(meta) = read.open_table(META) else { return Ok(None) };
+        let meta = read.open_table(META).map_err(|error| damaged(&self.path, error))?;
         let id = meta.get("id").map_err(|error| damaged(&self.path, error))?;
         id.map(|id| self.mark(id.value())).transpose()
     }
@@ -230,7 +178,7 @@ impl Store {
     /// The end of what the task called `id` printed.
     pub(crate) fn output(&self, id: &str) -> Result<Option<Vec<u8>>> {
         let read = self.database.begin_read().map_err(|error| damaged(&self.path, error))?;
-        let Ok(outputs) = read.open_table(OUTPUTS) else { return Ok(None) };
+        let outputs = read.open_table(OUTPUTS).map_err(|error| damaged(&self.path, error))?;
         let output = outputs.get(id).map_err(|error| damaged(&self.path, error))?;
         Ok(output.map(|output| output.value().to_vec()))
     }
@@ -245,9 +193,150 @@ impl Store {
     }
 }
 
+/// Makes an empty store appear at `path` whole or not at all, so that a kill at any moment leaves no half of one.
+fn create_file(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |error: &dyn Display| {
+        Diagnostic::new(Exit::Store, format!("cannot create the store {}: {error}", path.display()))
+            .help("check the permissions and the disk, or name another place with --store FILE")
+    };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let (file, draft) = unnamed_file(folder, &folder.join(name)).map_err(|error| failed(&error))?;
+    let handle = file.try_clone().map_err(|error| failed(&error))?;
+    let database = Database::builder().create_file(file).map_err(|error| failed(&error))?;
+    let written = initialise(&database);
+    drop(database);
+    written.map_err(|error| failed(&error))?;
+    let linked = match &draft {
+        Some(draft) => {
+            let linked = fs::hard_link(draft, path).or_else(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => Err(error),
+                // A file system without links.
+                _ => fs::rename(draft, path),
+            });
+            _ = fs::remove_file(draft);
+            linked
+        }
+        None => link(&handle, path),
+    };
+    match linked {
+        // Another run made one meanwhile.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(&error)),
+        // Without this a power cut could take the name away, and with it everything recorded.
+        Ok(()) => fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(&error)),
+    }
+}
+
+/// A file in `folder` without a name where the system can do that; else one called `draft`.
+fn unnamed_file(folder: &Path, draft: &Path) -> std::io::Result<(fs::File, Option<PathBuf>)> {
+    use rustix::fs::{Mode, OFlags};
+    #[cfg(target_os = "linux")]
+    {
+        let mode = Mode::from_bits_retain(0o644);
+        if let Ok(file) = rustix::fs::open(folder, OFlags::RDWR | OFlags::CLOEXEC | OFlags::TMPFILE, mode) {
+            return Ok((file.into(), None));
+        }
+    }
+    _ = folder;
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::CREATE | OFlags::TRUNC;
+    let file = rustix::fs::open(draft, flags, Mode::from_bits_retain(0o644))?;
+    Ok((file.into(), Some(draft.to_owned())))
+}
+
+/// Gives an unnamed file its name.
+fn link(file: &fs::File, path: &Path) -> std::io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(rustix::fs::CWD, open, rustix::fs::CWD, path, rustix::fs::AtFlags::SYMLINK_FOLLOW)?;
+    Ok(())
+}
+
+/// The tables of a store in which nothing has run.
+fn initialise(database: &Database) -> std::result::Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    {
+        let mut meta = write.open_table(META)?;
+        for (key, value) in [("format", FORMAT), ("id", entropy()), ("run", 0), ("open", 0)] {
+            meta.insert(key, value)?;
+        }
+        write.open_table(TASKS)?;
+        write.open_table(OUTPUTS)?;
+        write.open_table(FILES)?;
+    }
+    write.commit()?;
+    Ok(())
+}
+
+fn cannot_open(path: &Path, error: DatabaseError) -> Box<Diagnostic> {
+    let shown = path.display();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            let holder = holder(path).map_or_else(String::new, |pid| format!(" (process {pid})"));
+            Diagnostic::new(Exit::Busy, format!("another run has the store {shown}{holder}"))
+                .help("wait for it or end it, or give this run a store of its own with --store FILE")
+        }
+        DatabaseError::UpgradeRequired(version) => Diagnostic::new(
+            Exit::Store,
+            format!("the store {shown} has file format {version}, which is too old"),
+        )
+        .help("move it away; the next run starts afresh"),
+        DatabaseError::Storage(StorageError::Io(error))
+            if !matches!(
+                error.kind(),
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Diagnostic::new(Exit::Store, format!("cannot open the store {shown}: {error}"))
+                .help("check the permissions and the disk, or choose another file with --store FILE")
+        }
+        error => damaged(path, error),
+    }
+}
+
+/// Refuses what is no store, or one of a later format.
+fn check_format(database: &impl ReadableDatabase, path: &Path) -> Result<()> {
+    let format = format_of(database).map_err(|error| damaged(path, error))?;
+    match format {
+        None => Err(Diagnostic::new(Exit::Store, format!("{} is not a store of divvy", path.display()))
+            .help("choose another file with --store FILE; this one was not changed")),
+        Some(format) if format > FORMAT => Err(Diagnostic::new(
+            Exit::Store,
+            format!(
+                "the store {} was written by a newer divvy (format {format}, this one knows {FORMAT})",
+                path.display()
+            ),
+        )
+        .help("run that divvy, or keep this one apart with --store FILE; the store was not changed")),
+        Some(_) => Ok(()),
+    }
+}
+
+fn format_of(database: &impl ReadableDatabase) -> std::result::Result<Option<u64>, redb::Error> {
+    let read = database.begin_read()?;
+    let meta = match read.open_table(META) {
+        Ok(meta) => meta,
+        Err(TableError::TableDoesNotExist(_) | TableError::TableTypeMismatch { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(meta.get("format")?.map(|format| format.value()))
+}
+
+/// Reads a file of which any byte may be wrong. redb answers some of that with a panic.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    // What was being read is dropped with the panic; nothing of it is used again.
+    let result = catch_unwind(AssertUnwindSafe(read));
+    set_hook(hook);
+    result.unwrap_or_else(|_| Err(damaged(path, "its pages contradict each other")))
+}
+
 fn damaged(path: &Path, error: impl Display) -> Box<Diagnostic> {
     Diagnostic::new(Exit::Store, format!("the store {} cannot be read: {error}", path.display())).help(
-        "it is damaged or no store of divvy; it was not changed. Move it away to start afresh, or choose another with --store FILE",
+        "it is damaged or no store of divvy. Move it away to start afresh, or choose another with --store FILE",
     )
 }
 

@@ -1,6 +1,6 @@
 //! Ending tasks: what an exit means, when there is another try, what is recorded.
 
-use super::{DEAD_OUTPUTS_SHOWN, Engine, Instant, Phase, Running, Stop};
+use super::{DEAD_OUTPUTS_SHOWN, Engine, Instant, KILL_WAIT, Phase, Running, Stop};
 use crate::run::event::Event;
 use crate::run::key::{self, Decision};
 use crate::run::pipeline::CORES;
@@ -17,9 +17,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 impl Engine<'_> {
     /// Takes note of every command that ended.
     pub(super) fn collect(&mut self) {
+        let mut ended = Vec::new();
+        // All of them first: what a group left behind is not gone before it is collected.
         while let Some((pid, exit)) = process::wait_any() {
-            let Some(slot) = self.by_pid.remove(&pid) else { continue };
+            if let Some(slot) = self.by_pid.remove(&pid) {
+                ended.push((slot, exit));
+            }
+        }
+        for (slot, exit) in ended {
             let Some(running) = self.running[slot as usize].as_mut() else { continue };
+            let pid = running.pid;
             let lives = process::group_lives(pid);
             if running.phase != Phase::Running && lives {
                 // Whatever else is in the group has the rest of the grace time.
@@ -29,11 +36,9 @@ impl Engine<'_> {
             self.take(slot, exit, lives);
         }
         for slot in 0..self.running.len() {
-            if let Some(Running { ended: Some(exit), pid, .. }) = &self.running[slot] {
-                let exit = *exit;
-                if !process::group_lives(*pid) {
-                    self.take(slot as u32, exit, false);
-                }
+            if let Some(running) = self.running[slot].as_ref().filter(|running| running.drained()) {
+                let exit = running.ended.unwrap_or(Exit::Signal(0));
+                self.take(slot as u32, exit, running.given_up);
             }
         }
     }
@@ -41,22 +46,49 @@ impl Engine<'_> {
     /// The lease of a running command ran out: its time is up, or its grace time.
     pub(super) fn overdue(&mut self, now: Instant, lease: Lease) {
         let Some(mut running) = self.running[lease.slot() as usize].take() else { return };
-        let (signal, ttl) = match running.phase {
+        let ttl = match running.phase {
             Phase::Running => {
                 running.phase = Phase::TimedOut;
-                (Signal::TERM, self.options.grace)
+                process::signal_group(running.pid, Signal::TERM);
+                self.options.grace
             }
-            Phase::TimedOut | Phase::Interrupted => (Signal::KILL, Duration::MAX),
+            _ if !running.killed => {
+                running.killed = true;
+                process::signal_group(running.pid, Signal::KILL);
+                KILL_WAIT
+            }
+            // Nothing more can be done: the rest is zombies that nobody collects, or it hangs in the kernel.
+            _ => {
+                running.given_up = true;
+                KILL_WAIT
+            }
         };
-        process::signal_group(running.pid, signal);
+        self.lease_again(now, running, ttl);
+    }
+
+    /// Gives a running command whose lease is gone a new one.
+    fn lease_again(&mut self, now: Instant, mut running: Running, ttl: Duration) {
         let Ok(lease) = self.leases.claim(now, ttl) else {
-            unreachable!("the slot of the lease that ran out is free");
+            unreachable!("the slot of the lease that is gone is free");
         };
         running.lease = lease;
         if let Some(slot) = self.by_pid.get_mut(&running.pid) {
             *slot = lease.slot();
         }
         self.place(lease.slot(), running);
+    }
+
+    /// Kills everything that runs.
+    pub(super) fn kill_running(&mut self) {
+        let now = self.now();
+        for running in self.running.iter_mut().flatten() {
+            process::signal_group(running.pid, Signal::KILL);
+            running.killed = true;
+            // A lease that has just run out is found by `pass_time`, which knows that this one was killed.
+            if let Ok(lease) = self.leases.renew(now, running.lease, KILL_WAIT) {
+                running.lease = lease;
+            }
+        }
     }
 
     /// Asks everything that runs to end, and gives it the grace time.

@@ -29,7 +29,7 @@ use divvy::lease::{Lease, Leases};
 use divvy::limit::Gcra;
 use divvy::rng::Xoshiro256PlusPlus;
 use divvy::storage::Heap;
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use signals::{Signals, Told};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -45,6 +45,9 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// How often a group whose leader has ended is looked at.
 const DRAIN_WAIT: Duration = Duration::from_millis(10);
+
+/// How long killed processes may take to vanish.
+const KILL_WAIT: Duration = Duration::from_secs(5);
 
 /// How often the outputs of running commands are looked at.
 const OUTPUT_WAIT: Duration = Duration::from_secs(1);
@@ -130,8 +133,12 @@ struct Running {
     output: File,
     released: u64,
     phase: Phase,
-    /// How its leader ended, while others of its group still run.
+    /// Whether it was sent SIGKILL.
+    killed: bool,
+    /// How its leader ended, while others of its group may still run.
     ended: Option<process::Exit>,
+    /// Whether the rest of its group is not waited for any longer.
+    given_up: bool,
 }
 
 /// What is being done to a running command.
@@ -143,6 +150,13 @@ enum Phase {
     TimedOut,
     /// The run ends.
     Interrupted,
+}
+
+impl Running {
+    /// Whether something that was told to end is gone, its group included.
+    fn drained(&self) -> bool {
+        self.ended.is_some() && (self.given_up || !process::group_lives(self.pid))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -170,6 +184,7 @@ impl<'p> Engine<'p> {
         let pipeline = work.pipeline;
         let system = |doing: &'static str| move |error: std::io::Error| Diagnostic::system(doing, error);
         let signals = Signals::listen().map_err(system("cannot listen for signals"))?;
+        process::adopt_orphans();
         let (run, mark) = store.begin_run()?;
         let launcher = Launcher::new(pipeline, &mark).map_err(system("cannot open /dev/null"))?;
         let writer = store.writer()?;
@@ -413,9 +428,7 @@ impl<'p> Engine<'p> {
             Some(Told::Again(signal)) => {
                 self.stop(Stop::Signal(signal), "interrupted again: running commands are killed");
                 self.end_running();
-                for running in self.running.iter().flatten() {
-                    process::signal_group(running.pid, Signal::KILL);
-                }
+                self.kill_running();
             }
         }
     }
@@ -489,6 +502,9 @@ impl<'p> Engine<'p> {
         self.batch.files = self.work.files.take_fresh();
         self.writer.submit(std::mem::take(&mut self.batch));
         let written = self.writer.finish(true);
+        if written.is_ok() {
+            show(&self.work, self.store, &mut *self.report, self.begun);
+        }
         let count = |state: State| self.work.tasks.iter().filter(|task| task.state == state).count();
         let skipped = count(State::Waiting) + count(State::Ready) + count(State::Backoff);
         let unexpanded = self.work.unexpanded();
@@ -529,5 +545,19 @@ impl<'p> Engine<'p> {
         };
         self.report.event(wall, &Event::RunFinished(summary));
         (exit, problem)
+    }
+}
+
+/// Tells what the tasks printed whose output is a result of the run.
+fn show(work: &Work<'_>, store: &Store, report: &mut dyn Report, begun: std::time::Instant) {
+    for (index, task) in work.tasks.iter().enumerate() {
+        if !work.template(index).shown || !task.state.finished() {
+            continue;
+        }
+        let id = work.id(index);
+        // The store has just been written; what it cannot read now, `--output` reports with its reason.
+        let output = store.output(&id).ok().flatten().unwrap_or_default();
+        let output = String::from_utf8_lossy(&output).into_owned();
+        report.event(begun.elapsed(), &Event::Shown { task: &id, output });
     }
 }

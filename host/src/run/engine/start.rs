@@ -85,8 +85,18 @@ impl Engine<'_> {
             unreachable!("`dispatch` looked for a free slot");
         };
         let slot = lease.slot();
-        let running =
-            Running { task, lease, pid, started, output, released: 0, phase: Phase::Running, ended: None };
+        let running = Running {
+            task,
+            lease,
+            pid,
+            started,
+            output,
+            released: 0,
+            phase: Phase::Running,
+            killed: false,
+            ended: None,
+            given_up: false,
+        };
         self.place(slot, running);
         self.by_pid.insert(pid, slot);
         self.work.tasks[task].state = State::Running;

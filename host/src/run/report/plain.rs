@@ -51,7 +51,7 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         }
         Event::Interrupted { task, .. } => format!("ended  {task}: will run again"),
         Event::Stopping { reason } => format!("stop   {reason}"),
-        Event::RunFinished(_) => return None,
+        Event::Shown { .. } | Event::RunFinished(_) => return None,
     })
 }
 
@@ -60,9 +60,16 @@ impl Report for Plain {
         if let Some(line) = line(event) {
             _ = writeln!(self.out, "[{:8.2}] {line}", at.as_secs_f64());
         }
-        if let Event::RunFinished(summary) = event {
-            _ = self.out.flush();
-            summary::print(summary);
+        match event {
+            Event::Shown { output, .. } => {
+                _ = self.out.flush();
+                summary::print_shown(output);
+            }
+            Event::RunFinished(summary) => {
+                _ = self.out.flush();
+                summary::print(summary);
+            }
+            _ => {}
         }
     }
 

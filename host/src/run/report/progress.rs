@@ -70,6 +70,7 @@ impl Report for Progress {
                     self.print(text.trim_end());
                 }
             }
+            Event::Shown { output, .. } => self.bars.suspend(|| summary::print_shown(output)),
             Event::RunFinished(summary) => {
                 self.rows.drain(..).for_each(|row| row.finish_and_clear());
                 self.overall.finish_and_clear();

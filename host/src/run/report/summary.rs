@@ -14,6 +14,15 @@ pub(super) fn print(summary: &Summary) {
     _ = out.flush();
 }
 
+/// Prints what a task printed whose output is a result of the run.
+pub(super) fn print_shown(output: &str) {
+    let mut out = anstream::AutoStream::auto(std::io::stdout());
+    let end = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
+    _ = out.write_all(output.as_bytes());
+    _ = out.write_all(end.as_bytes());
+    _ = out.flush();
+}
+
 /// At most 80 columns.
 pub(super) fn table(summary: &Summary) -> String {
     let bold = Style::new().bold();

@@ -1,0 +1,13 @@
+//! `divvy run` from outside: what users meet.
+
+mod bad_input;
+mod basic;
+mod bed;
+mod json;
+mod kill_loop;
+mod limits;
+mod plan;
+mod resume;
+mod retries;
+mod signals;
+mod store;

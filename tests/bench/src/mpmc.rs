@@ -1,9 +1,8 @@
 //! Bounded queues that any thread may send to and receive from, 128 places, 64-bit items.
 
-use crate::rounds::{Contender, nanosecond_table, time_each};
+use crate::rounds::{Contender, StartingLine, cpu_time, nanosecond_table, time_each, undisturbed};
 use std::cell::Cell;
 use std::hint::black_box;
-use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
@@ -108,28 +107,30 @@ fn alone<R: Ring>() -> Contender<'static> {
 
 /// Two threads on one queue; wall time by pair of push and pop, those of both threads counted.
 fn shared<R: Ring>() -> Contender<'static> {
-    const PAIRS: u64 = 500_000;
+    const PAIRS: u64 = 1_000_000;
     let ring = R::new();
     Contender::new(R::NAME, move || {
-        let (ring, start) = (&ring, &Barrier::new(3));
-        let begin = thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(move || {
-                    start.wait();
-                    for i in 0..PAIRS {
-                        while !ring.push(i) {
-                            std::hint::spin_loop();
-                        }
-                        // What the one pushed the other may have popped: as many pops as pushes succeed in the end.
-                        while ring.pop().is_none() {
-                            std::hint::spin_loop();
-                        }
+        undisturbed(2 * PAIRS, || {
+            let (ring, start) = (&ring, &StartingLine::new(2));
+            let work = move || {
+                start.wait();
+                let (begin, before) = (Instant::now(), cpu_time());
+                for i in 0..PAIRS {
+                    while !ring.push(i) {
+                        std::hint::spin_loop();
                     }
-                });
-            }
-            start.wait();
-            Instant::now()
-        });
-        begin.elapsed().as_secs_f64() / (2 * PAIRS) as f64
+                    // What the one pushed the other may have popped: as many pops as pushes succeed in the end.
+                    while ring.pop().is_none() {
+                        std::hint::spin_loop();
+                    }
+                }
+                (begin.elapsed(), cpu_time() - before)
+            };
+            thread::scope(|scope| {
+                let threads = [scope.spawn(work), scope.spawn(work)];
+                let [one, other] = threads.map(|thread| thread.join().expect("the loop does not panic"));
+                (one.0.max(other.0), one.1.min(other.1))
+            })
+        })
     })
 }

@@ -1,7 +1,8 @@
 //! Interleaved rounds, medians, and the table they end in.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// One thing measured beside others.
 pub(crate) struct Contender<'a> {
@@ -16,7 +17,7 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// The samples of one contender, in seconds, in the order of the rounds.
+/// The samples of one contender, in seconds, in the order of the rounds; no number where a round did not count.
 pub(crate) struct Samples(Vec<f64>);
 
 impl Samples {
@@ -39,7 +40,10 @@ impl Samples {
 }
 
 fn median(samples: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = samples.collect();
+    let mut sorted: Vec<f64> = samples.filter(|sample| !sample.is_nan()).collect();
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
@@ -68,6 +72,42 @@ pub(crate) fn time_each(count: u64, mut operation: impl FnMut(u64)) -> f64 {
     start.elapsed().as_secs_f64() / count as f64
 }
 
+/// Repeats a measurement with several threads until none of them was without a core for more than a twentieth of the
+/// time, ten times at most: the seconds of one operation, or no number if the machine was too busy.
+///
+/// `measure` answers the wall time, and the least [`cpu_time`] that any of the threads spent in it.
+pub(crate) fn undisturbed(operations: u64, mut measure: impl FnMut() -> (Duration, Duration)) -> f64 {
+    for _ in 0..10 {
+        let (wall, cpu) = measure();
+        if cpu.as_secs_f64() >= 0.95 * wall.as_secs_f64() {
+            return wall.as_secs_f64() / operations as f64;
+        }
+    }
+    f64::NAN
+}
+
+/// Lets threads start together without sleeping, so that each of them has a core when they do.
+pub(crate) struct StartingLine(AtomicU32);
+
+impl StartingLine {
+    pub(crate) fn new(threads: u32) -> Self {
+        Self(AtomicU32::new(threads))
+    }
+
+    pub(crate) fn wait(&self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+        while self.0.load(Ordering::Acquire) > 0 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// How long this thread has run.
+pub(crate) fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// Measures the contenders and prints a Markdown table in nanoseconds. The first is the baseline; ratios are to the best
 /// peer, which is the quickest that is neither the baseline nor divvy.
 pub(crate) fn nanosecond_table(operation: &str, rounds: u32, mut contenders: Vec<Contender<'_>>) -> String {
@@ -78,10 +118,15 @@ pub(crate) fn nanosecond_table(operation: &str, rounds: u32, mut contenders: Vec
         .skip(1)
         .filter(|(contender, _)| !contender.name.starts_with("divvy"))
         .map(|(_, samples)| samples)
+        .filter(|samples| !samples.median().is_nan())
         .min_by(|a, b| a.median().total_cmp(&b.median()));
     let mut table =
         format!("| {operation} | ns, median | min … max | ratio to the best peer |\n|---|---:|---:|---:|\n");
     for (index, (contender, samples)) in contenders.iter().zip(&samples).enumerate() {
+        if samples.median().is_nan() {
+            table += &format!("| {} | no round undisturbed | | |\n", contender.name);
+            continue;
+        }
         let ratio = match best {
             Some(best) if index > 0 => format!("{:.2}", samples.beside(best, |mine, theirs| mine / theirs)),
             _ => String::new(),
@@ -101,6 +146,8 @@ mod tests {
     fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.5);
+        assert_eq!(median([f64::NAN, 1.0, f64::NAN].into_iter()), 1.0);
+        assert!(median([f64::NAN].into_iter()).is_nan());
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
             let ratio = ratio(divvy, make);
             table += &format!("; and is no slower than `make -j2`: {ratio:.2}, {}", verdict(ratio <= 1.0));
         }
-        table += ". Its state was on disk all the time; make, xargs and parallel keep none.\n";
+        table += ". It wrote each end to its store, fsync included; make, xargs and parallel keep no record of theirs.\n";
     }
     Ok(table)
 }
@@ -310,7 +310,7 @@ impl Runner for Divvy {
     fn prepare(&self, dir: &Path, command: &str) -> io::Result<()> {
         let items: Vec<String> = (0..self.tasks()).map(|task| format!("\"{task}\"")).collect();
         let command =
-            if self.shell { format!("run = \"{command}\"") } else { format!("argv = [\"{command}\"]") };
+            if self.shell { format!("run = \"exec {command}\"") } else { format!("argv = [\"{command}\"]") };
         let pipeline = format!(
             "[pipeline]\nname = \"nothing\"\n\n[task.nothing]\n{command}\nfor_each = {{ list = [{}] }}\n",
             items.join(", ")

@@ -38,7 +38,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     semihosting::process::exit(101)
 }
 
-/// Whether QEMU counts instructions (`DIVVY_ICOUNT=1 ./qemu.sh`), so that each run is the same.
+/// Whether QEMU counts instructions (`DIVVY_ICOUNT=1 ./qemu.sh`), so that the cores take turns of equal length.
 pub(crate) fn is_counted() -> bool {
     semihosting::experimental::env::args::<128>().is_ok_and(|args| (&args).any(|arg| arg == Ok("icount")))
 }

@@ -3,7 +3,8 @@
 #
 #   qemu.sh BOARD ELF       BOARD: mps2-an521 or virt
 #
-# Environment: DIVVY_ICOUNT=1    QEMU counts instructions, 1024 ns each: the cores take even turns, and the firmware asserts it
+# Environment: DIVVY_ICOUNT=1    QEMU counts instructions, 1024 ns each: the cores take even turns, and each must
+#                                get its share of the work
 #              DIVVY_TIMEOUT=N   end QEMU after N seconds (default 120)
 # Exit code: the firmware's (0: everything agreed, 1: something did not); 2: usage, or a program is missing;
 #            3: the log could not be decoded; 124: time ran out.

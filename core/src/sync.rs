@@ -32,24 +32,47 @@ pub(crate) use const_fn;
 /// A 32-bit atomic, with the operations that the core uses.
 #[derive(Debug)]
 #[allow(clippy::disallowed_types, reason = "this is the one place that names it")]
-pub(crate) struct AtomicU32(imp::AtomicU32);
+pub(crate) struct AtomicU32 {
+    value: imp::AtomicU32,
+    /// See [`touch`](Self::touch).
+    #[cfg(divvy_loom)]
+    turn: imp::AtomicU32,
+}
 
 impl AtomicU32 {
     const_fn! {
         #[allow(clippy::disallowed_types, reason = "as above")]
         pub(crate) const fn new(value: u32) -> Self {
-            Self(imp::AtomicU32::new(value))
+            Self {
+                value: imp::AtomicU32::new(value),
+                #[cfg(divvy_loom)]
+                turn: imp::AtomicU32::new(0),
+            }
+        }
+    }
+
+    /// Loom looks for another order of two accesses only if the second one is the next after the first: of a load by
+    /// one thread, and a load and a store by another, it tries a single order. So before each access every thread
+    /// takes its turn at a second atomic, in an operation whose order always counts. That costs executions, and its
+    /// modifications could stand in for a missing `SeqCst`; so a model runs with and without.
+    #[inline(always)]
+    fn touch(&self) {
+        #[cfg(all(test, divvy_loom))]
+        if DENSE.get() {
+            self.turn.fetch_or(0, Ordering::Relaxed);
         }
     }
 
     #[inline(always)]
     pub(crate) fn load(&self, order: Ordering) -> u32 {
-        self.0.load(order)
+        self.touch();
+        self.value.load(order)
     }
 
     #[inline(always)]
     pub(crate) fn store(&self, value: u32, order: Ordering) {
-        self.0.store(value, order);
+        self.touch();
+        self.value.store(value, order);
     }
 
     #[inline(always)]
@@ -60,7 +83,8 @@ impl AtomicU32 {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u32, u32> {
-        self.0.compare_exchange(current, new, success, failure)
+        self.touch();
+        self.value.compare_exchange(current, new, success, failure)
     }
 
     #[inline(always)]
@@ -71,17 +95,20 @@ impl AtomicU32 {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u32, u32> {
-        self.0.compare_exchange_weak(current, new, success, failure)
+        self.touch();
+        self.value.compare_exchange_weak(current, new, success, failure)
     }
 
     #[inline(always)]
     pub(crate) fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
-        self.0.fetch_and(value, order)
+        self.touch();
+        self.value.fetch_and(value, order)
     }
 
     #[inline(always)]
     pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
-        self.0.fetch_or(value, order)
+        self.touch();
+        self.value.fetch_or(value, order)
     }
 }
 
@@ -122,29 +149,48 @@ macro_rules! array_of {
 }
 pub(crate) use array_of;
 
-/// Runs `f` under loom with at most `preemptions` forced switches per execution, prints how many executions it took
-/// and fails if it was a single one: a model that explores nothing proves nothing.
 #[cfg(all(test, divvy_loom))]
-pub(crate) fn model(name: &str, preemptions: usize, f: impl Fn() + Send + Sync + 'static) {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+std::thread_local! {
+    /// Whether [`AtomicU32::touch`] does anything. Loom runs all threads of a model on one thread of the system.
+    static DENSE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
 
-    let executions = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&executions);
-    let start = std::time::Instant::now();
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(move || {
-        counted.fetch_add(1, Relaxed);
-        f();
-    });
-    let executions = executions.load(Relaxed);
-    std::println!(
-        "loom model {name}: {executions} executions, {preemptions} preemptions, {:.1?}",
-        start.elapsed()
-    );
-    assert!(
-        executions > 1,
-        "loom model {name} explored a single execution: is the crate built with divvy_loom?"
-    );
+/// Runs `f` under loom, first as it is with at most `preemptions` forced switches per execution, then densely (see
+/// [`AtomicU32::touch`]) with at most `dense`. Prints how many executions each took, and fails if the dense one took a single
+/// one: a model that explores nothing proves nothing.
+#[cfg(all(test, divvy_loom))]
+#[allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the count and the clock of the report"
+)]
+pub(crate) fn model(name: &str, preemptions: usize, dense: usize, f: impl Fn() + Send + Sync + 'static) {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+
+    let f = Arc::new(f);
+    for (is_dense, bound) in [(false, preemptions), (true, dense)] {
+        let executions = Arc::new(AtomicUsize::new(0));
+        let (counted, f) = (Arc::clone(&executions), Arc::clone(&f));
+        let start = std::time::Instant::now();
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(bound);
+        builder.max_branches = 10_000;
+        DENSE.set(is_dense);
+        builder.check(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            f();
+        });
+        let executions = executions.load(Ordering::Relaxed);
+        let kind = if is_dense { "dense" } else { "plain" };
+        std::println!(
+            "loom model {name}: {kind}, {executions} executions, {bound} preemptions, {:.1?}",
+            start.elapsed()
+        );
+        // The plain run may end after one, for the reason given at `touch`.
+        assert!(
+            executions > 1 || !is_dense,
+            "loom model {name} explored a single execution: is it built with divvy_loom?"
+        );
+    }
 }

@@ -879,7 +879,7 @@ mod loom_tests {
 
     #[test]
     fn loom_owner_and_a_thief() {
-        model("deque, owner pushes and pops, 1 thief", 5, || {
+        model("deque, owner pushes and pops, 1 thief", 5, 2, || {
             let deque = Arc::new(Tasks::<4>::new());
             let thief = {
                 let deque = Arc::clone(&deque);
@@ -901,7 +901,7 @@ mod loom_tests {
 
     #[test]
     fn loom_the_last_item_goes_to_one() {
-        model("deque, 1 item, owner and 2 thieves", 6, || {
+        model("deque, 1 item, owner and 2 thieves", 6, 2, || {
             let deque = Arc::new(Tasks::<2>::new());
             let worker = deque.worker().unwrap();
             worker.push(Box::new(1)).unwrap();
@@ -921,7 +921,7 @@ mod loom_tests {
 
     #[test]
     fn loom_two_thieves_while_the_owner_reuses_slots() {
-        model("deque, capacity 2, 3 pushes and a pop, 2 thieves", 5, || {
+        model("deque, capacity 2, 3 pushes and a pop, 2 thieves", 5, 2, || {
             let deque = Arc::new(Tasks::<2>::new());
             let worker = deque.worker().unwrap();
             worker.push(Box::new(1)).unwrap();
@@ -947,12 +947,10 @@ mod loom_tests {
 
     #[test]
     fn loom_half_moves_to_the_thief() {
-        model("deque, steal_half against push and pop", 6, || {
+        model("deque, steal_half against push and pop", 4, 2, || {
             let deque = Arc::new(Tasks::<4>::new());
             let worker = deque.worker().unwrap();
-            for item in 1..=3 {
-                worker.push(Box::new(item)).unwrap();
-            }
+            worker.push(Box::new(1)).unwrap();
             let thief = {
                 let deque = Arc::clone(&deque);
                 thread::spawn(move || {
@@ -967,9 +965,14 @@ mod loom_tests {
                     items
                 })
             };
+            // Pushed while the thief looks: what it sees of them it may take.
+            worker.push(Box::new(2)).unwrap();
+            worker.push(Box::new(3)).unwrap();
             let mut items = Vec::new();
             items.extend(worker.pop().map(|item| *item));
-            worker.push(Box::new(4)).unwrap();
+            if let Err(Full(item)) = worker.push(Box::new(4)) {
+                items.push(*item);
+            }
             items.extend(worker.pop().map(|item| *item));
             drop(worker);
             items.extend(thief.join().unwrap());
@@ -980,7 +983,7 @@ mod loom_tests {
 
     #[test]
     fn loom_what_was_stolen_is_stolen_on() {
-        model("deque, steal_half and a second thief at the first one's deque", 6, || {
+        model("deque, steal_half and a second thief at the first one's deque", 6, 2, || {
             let deques = Arc::new([Tasks::<4>::new(), Tasks::<4>::new()]);
             let worker = deques[0].worker().unwrap();
             for item in 1..=4 {
@@ -1010,7 +1013,7 @@ mod loom_tests {
     /// While the thief is between looking and booking, the owner's counter may come around to the very same value.
     #[test]
     fn loom_a_counter_that_came_around_fools_nobody() {
-        model("deque, 8 pops (counters modulo 8) against 1 thief", 3, || {
+        model("deque, 8 pops (counters modulo 8) against 1 thief", 3, 2, || {
             let deque = Arc::new(Deque::<u32, Inline<1>>::new());
             let worker = deque.worker().unwrap();
             worker.push(1).unwrap();
@@ -1038,7 +1041,7 @@ mod loom_tests {
     /// Thieves move the head, and may bring it around while another thief looks.
     #[test]
     fn loom_a_head_that_came_around_fools_nobody() {
-        model("deque, 9 steals (positions modulo 8) against 1 thief", 2, || {
+        model("deque, 9 steals (positions modulo 8) against 1 thief", 2, 1, || {
             let deque = Arc::new(Deque::<u32, Inline<1>>::new());
             let thief = {
                 let deque = Arc::clone(&deque);
@@ -1060,7 +1063,7 @@ mod loom_tests {
 
     #[test]
     fn loom_two_thieves_take_halves() {
-        model("deque, 2 thieves steal_half against pop and push", 4, || {
+        model("deque, 2 thieves steal_half against pop and push", 3, 2, || {
             let deques = Arc::new([Tasks::<4>::new(), Tasks::<4>::new(), Tasks::<4>::new()]);
             let worker = deques[0].worker().unwrap();
             for item in 1..=3 {
@@ -1086,7 +1089,7 @@ mod loom_tests {
 
     #[test]
     fn loom_there_is_one_owner() {
-        model("deque, 2 claims of the owner's role", 6, || {
+        model("deque, 2 claims of the owner's role", 6, 4, || {
             let deque = Arc::new(Tasks::<4>::new());
             let claims: Vec<_> = [1, 2]
                 .into_iter()

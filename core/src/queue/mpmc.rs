@@ -450,7 +450,7 @@ mod loom_tests {
 
     #[test]
     fn loom_two_producers_and_a_consumer() {
-        model("mpmc, 2 producers, 1 consumer, capacity 2", 6, || {
+        model("mpmc, 2 producers, 1 consumer, capacity 2", 6, 2, || {
             let queue = Arc::new(Queue::<2>::new());
             let producers = [producer(&queue, [1, 2]), producer(&queue, [10])];
             let mut taken: Vec<u32> = (0..2).filter_map(|_| pop(&queue)).collect();
@@ -469,7 +469,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_producer_and_two_consumers_over_one_place() {
-        model("mpmc, 1 producer, 2 consumers, capacity 1", 6, || {
+        model("mpmc, 1 producer, 2 consumers, capacity 1", 6, 2, || {
             let queue = Arc::new(Queue::<1>::new());
             let consumers: Vec<_> = (0..2)
                 .map(|_| {
@@ -488,7 +488,7 @@ mod loom_tests {
 
     #[test]
     fn loom_push_and_pop_by_both() {
-        model("mpmc, 2 threads push and pop, capacity 2", 6, || {
+        model("mpmc, 2 threads push and pop, capacity 2", 6, 3, || {
             let queue = Arc::new(Queue::<2>::new());
             let other = {
                 let queue = Arc::clone(&queue);

@@ -285,7 +285,7 @@ mod loom_tests {
 
     #[test]
     fn loom_no_wake_up_is_lost() {
-        model("event count, 1 sleeper, 1 notifier", 5, || {
+        model("event count, 1 sleeper, 1 notifier", 5, 4, || {
             let shared = Arc::new((EventCount::<Inline<2>>::new(), AtomicU32::new(0)));
             let sleeper = {
                 let shared = Arc::clone(&shared);
@@ -304,8 +304,27 @@ mod loom_tests {
     }
 
     #[test]
+    fn loom_the_woken_one_sees_what_was_done_before() {
+        model("event count, what the waker wrote", 4, 3, || {
+            let shared = Arc::new((EventCount::<Inline<1>>::new(), crate::sync::UnsafeCell::new(0)));
+            shared.0.waiter(0).unwrap().prepare_park();
+            let waker = {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    shared.1.with_mut(|_| ());
+                    assert_eq!(shared.0.notify_one(), Wake::Worker(0));
+                })
+            };
+            if shared.0.waiter(0).unwrap().is_woken() {
+                shared.1.with(|_| ());
+            }
+            waker.join().unwrap();
+        });
+    }
+
+    #[test]
     fn loom_each_sleeper_is_given_to_one_notifier() {
-        model("event count, 2 sleepers, 2 notifiers", 4, || {
+        model("event count, 2 sleepers, 2 notifiers", 4, 4, || {
             let events = Arc::new(EventCount::<Inline<2>>::new());
             events.waiter(0).unwrap().prepare_park();
             events.waiter(1).unwrap().prepare_park();
@@ -323,7 +342,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_cancelled_sleep_is_not_woken_twice() {
-        model("event count, cancel against notify", 5, || {
+        model("event count, cancel against notify", 5, 4, || {
             let events = Arc::new(EventCount::<Inline<2>>::new());
             events.waiter(0).unwrap().prepare_park();
             let other = {

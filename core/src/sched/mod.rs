@@ -819,7 +819,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_submitted_task_finds_the_worker() {
-        model("scheduler, submit against park", 6, || {
+        model("scheduler, submit against park", 6, 3, || {
             let sched = Arc::new(Small::new());
             let worker = {
                 let sched = Arc::clone(&sched);
@@ -835,7 +835,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_pushed_task_finds_another_worker() {
-        model("scheduler, push against park", 6, || {
+        model("scheduler, push against park", 6, 3, || {
             let sched = Arc::new(Small::new());
             let worker = {
                 let sched = Arc::clone(&sched);
@@ -851,7 +851,7 @@ mod loom_tests {
 
     #[test]
     fn loom_two_tasks_reach_two_workers() {
-        model("scheduler, 2 submits against 2 parks", 2, || {
+        model("scheduler, 2 submits against 2 parks", 2, 1, || {
             let sched = Arc::new(Small::new());
             let other = {
                 let sched = Arc::clone(&sched);

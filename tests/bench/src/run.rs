@@ -39,6 +39,12 @@ trait Runner {
 
 pub(crate) fn table(rounds: u32) -> Result<String, String> {
     let work = work_folder().map_err(|error| format!("cannot make a folder beside the bench: {error}"))?;
+    let table = measure(rounds, &work);
+    let _ = fs::remove_dir_all(&work);
+    table
+}
+
+fn measure(rounds: u32, work: &Path) -> Result<String, String> {
     let mut runners: Vec<Box<dyn Runner>> = vec![Box::new(Spawn)];
     let mut missing = Vec::new();
     for (program, package, argument) in [
@@ -67,7 +73,7 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
     // A wrong figure is worse than none: whoever does not run every command is not measured.
     let mut measured = Vec::new();
     for runner in runners {
-        match check(runner.as_ref(), &work) {
+        match check(runner.as_ref(), work) {
             Ok(()) => measured.push(runner),
             Err(error) if runner.name().starts_with("divvy") => {
                 return Err(format!("{}: {error}", runner.name()));
@@ -82,7 +88,6 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
     let mut contenders: Vec<Contender<'_>> = runners
         .iter()
         .map(|runner| {
-            let work = &work;
             Contender::new(runner.name(), move || {
                 sample(runner.as_ref(), work).unwrap_or_else(|error| {
                     eprintln!("bench: run: {} failed in a later round: {error}", runner.name());
@@ -93,7 +98,6 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
         .collect();
     let samples = interleave(rounds, &mut contenders);
     drop(contenders);
-    let _ = fs::remove_dir_all(&work);
 
     let of =
         |name: &str| runners.iter().position(|runner| runner.name() == name).map(|index| &samples[index]);

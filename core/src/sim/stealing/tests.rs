@@ -57,14 +57,45 @@ fn is_waiting<W: Storage, T: Storage>(sim: &Stealing<W, T>, task: &Task) -> bool
     task.place == Place::Queued && !in_hand
 }
 
+/// Checks that `order` says which end of a deque a task lies at, given the tasks `before` the event.
+fn check_order<W: Storage, T: Storage>(
+    sim: &Stealing<W, T>,
+    before: &[Task],
+    event: Event,
+    last: Option<&Event>,
+) {
+    let now: Vec<&Task> = sim.tasks().collect();
+    let waiting =
+        |worker| now.iter().filter(move |task| task.place == Place::Queued && task.worker == worker);
+    match event.what {
+        // The task that a thief has in hand is the oldest of what it brought.
+        What::Start { .. } if last.is_some_and(|last| matches!(last.what, What::Stole { .. })) => {}
+        What::Start { task } => {
+            let order = before[task as usize].order;
+            assert!(waiting(event.worker).all(|other| other.order < order), "the owner takes the newest");
+        }
+        What::Stole { victim, count } => {
+            let moved = |(old, new): &(&Task, &&Task)| old.worker != new.worker;
+            let taken: Vec<u32> = before.iter().zip(&now).filter(moved).map(|(old, _)| old.order).collect();
+            assert_eq!(taken.len(), count as usize);
+            let newest = taken.into_iter().max().unwrap();
+            assert!(waiting(victim).all(|other| other.order > newest), "a thief takes the oldest");
+        }
+        _ => {}
+    }
+}
+
 /// Runs to the end and checks everything that must hold on the way and then.
 fn run<W: Storage, T: Storage>(sim: &mut Stealing<W, T>, rng: &mut impl Rng) -> Vec<Event> {
     let mut events: Vec<Event> = vec![];
+    let mut before: Vec<Task> = sim.tasks().copied().collect();
     while let Some(event) = sim.step(rng) {
+        check_order(sim, &before, event, events.last());
+        before = sim.tasks().copied().collect();
         assert!(events.last().is_none_or(|last| last.at <= event.at), "time went back");
         events.push(event);
         check_now(sim);
-        assert!(events.len() < 1_000_000, "no end in sight");
+        assert!(events.len() < 20_000, "no end in sight");
     }
     let count = |wanted: &dyn Fn(&What) -> bool| events.iter().filter(|event| wanted(&event.what)).count();
     for index in 0..sim.tasks().len() as u32 {
@@ -153,6 +184,23 @@ fn a_small_case_happens_as_computed_by_hand() {
     assert_eq!((stats[0].busy, stats[0].lost, stats[0].idle), (20 * MILLI, 1, Duration::ZERO));
     assert_eq!((stats[1].busy, stats[1].stealing, stats[1].idle), (10 * MILLI, MILLI, 9 * MILLI));
     assert_eq!((stats[1].stolen, stats[1].attempts, stats[1].hits), (1, 1, 1));
+}
+
+#[test]
+fn at_one_instant_whoever_is_about_to_act_comes_first() {
+    let mut rng = Xoshiro256PlusPlus::seed(0);
+    let mut sim =
+        Stealing::<Inline<2>, Inline<4>>::new(workers(2), policy(Take::None, Victim::Random)).unwrap();
+    for worker in [0, 1, 0, 1] {
+        sim.insert(worker, Duration::from_millis(10)).unwrap();
+    }
+    let at_ten: Vec<(u32, What)> = run(&mut sim, &mut rng)
+        .into_iter()
+        .filter(|event| event.at == Instant::from_millis(10))
+        .map(|event| (event.worker, event.what))
+        .collect();
+    let (finish, start) = (|task| What::Finish { task }, |task| What::Start { task });
+    assert_eq!(at_ten, [(0, finish(2)), (0, start(0)), (1, finish(3)), (1, start(1))]);
 }
 
 #[test]

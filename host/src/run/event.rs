@@ -1,7 +1,7 @@
 //! What happens in a run, as values. `--json` prints each as one line; the other reports draw them.
 //!
 //! Every line is an object with `event` (the name), `time_ms` (milliseconds since 1970) and the fields of the
-//! variant. Times are in seconds. Fields may be added; none changes its meaning. `docs/run.md` is the same for users.
+//! variant. Times are in seconds. Fields may be added; none changes its meaning. `host/docs/run.md` is the same for users.
 
 use serde::Serialize;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The events of `--json`, as `docs/run.md` documents them.
+//! The events of `--json`, as `host/docs/run.md` documents them.
 
 use crate::bed::Bed;
 use serde_json::Value;

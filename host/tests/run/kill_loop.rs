@@ -163,3 +163,30 @@ fn fifty_kills_lose_nothing_and_repeat_nothing() {
         fs::create_dir(bed.path("out")).unwrap();
     });
 }
+
+/// The example over a registry of a few small crates.
+#[test]
+fn fifty_kills_of_the_example_end_with_the_same_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/registry-words/pipeline.toml");
+    let pipeline = folder.path().join("pipeline.toml");
+    fs::copy(example, &pipeline).unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed(1);
+    for number in 0..24 {
+        let source = folder.path().join(format!("cargo/registry/src/index/crate-{number}-0.1.0/src"));
+        fs::create_dir_all(&source).unwrap();
+        let words: Vec<String> =
+            (0..400).map(|_| format!("word{}", (b'a' + rng.below(26) as u8) as char)).collect();
+        fs::write(source.join("lib.rs"), words.join(" ")).unwrap();
+    }
+    let victim = Victim {
+        folder: folder.path(),
+        pipeline,
+        results: vec![folder.path().join("out/ranked.txt"), folder.path().join("out/ranked.cksum")],
+        log: None,
+        environment: vec![("CARGO_HOME".to_owned(), folder.path().join("cargo").display().to_string())],
+        lasts: Duration::from_millis(400),
+        kills: 50,
+    };
+    victim.torment(|| _ = fs::remove_dir_all(folder.path().join("out")));
+}

@@ -91,6 +91,18 @@ fn an_interrupt_counts_while_everything_waits_for_a_retry() {
 }
 
 #[test]
+fn what_a_command_leaves_in_the_background_is_its_own_business() {
+    let bed =
+        Bed::new("[task.a]\nrun='sleep 1000 & echo $! > background'\n[task.b]\nneeds=['a']\nrun='true'\n");
+    bed.run(&[]).code(0);
+    bed.run(&[]).code(0);
+    let background = bed.read("background");
+    assert!(alive(&background));
+    let pid = rustix::process::Pid::from_raw(background.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
 fn a_killed_run_leaves_nothing_that_could_disturb_the_next() {
     let bed = Bed::new(LONG);
     let mut going = bed.start(&[]);

@@ -114,6 +114,15 @@ fn a_truncated_or_garbled_store_never_panics() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let bed = Bed::new("[task.a]\nrun='true'\n");
+    bed.run(&["--store", "p.toml/s.redb"])
+        .code(4)
+        .says(&["cannot create the store p.toml/s.redb", "= help: "]);
+    bed.run(&["--store", "/proc/s.redb"]).code(4).says(&["cannot create the store /proc/s.redb", "= help: "]);
+}
+
+#[test]
 fn another_database_is_not_taken_for_a_store() {
     let bed = Bed::new("[task.a]\nrun='true'\n");
     let path = bed.path("mine.redb");

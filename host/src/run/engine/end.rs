@@ -213,9 +213,9 @@ impl Engine<'_> {
         let failed = self.counts.dead - self.counts.dead_before;
         if let Some(at_once) = self.options.halt.reached(failed, self.work.tasks.len()) {
             let reason = if at_once {
-                "a task failed: running commands have been asked to end"
+                "a task failed: running commands are to end"
             } else {
-                "a task failed: nothing more is started; --keep-going would go on"
+                "a task failed: nothing more is started (see --keep-going)"
             };
             self.stop(Stop::Halted, reason);
             if at_once {

@@ -299,6 +299,8 @@ impl<'p> Engine<'p> {
                 if now.saturating_duration_since(looked) > Duration::from_millis(20) {
                     looked = now;
                     self.dispatch();
+                    self.hand_over();
+                    self.signals.wait(Some(Duration::ZERO), None);
                     self.hear_signals();
                     self.collect();
                     self.pass_time();
@@ -419,10 +421,7 @@ impl<'p> Engine<'p> {
         match self.signals.told() {
             None => {}
             Some(Told::Once(signal)) => {
-                self.stop(
-                    Stop::Signal(signal),
-                    "interrupted: running commands have been asked to end; once more kills them",
-                );
+                self.stop(Stop::Signal(signal), "interrupted: running commands are to end; again kills them");
                 self.end_running();
             }
             Some(Told::Again(signal)) => {

@@ -19,28 +19,27 @@ pub(super) enum Told {
 /// Open pipes that the signal handlers write to.
 #[derive(Debug)]
 pub(super) struct Signals {
-    child: UnixStream,
-    end: Vec<(u8, UnixStream)>,
+    /// Each signal and its pipe; children first.
+    pipes: Vec<(u8, UnixStream)>,
     ids: Vec<signal_hook::SigId>,
-    told: bool,
+    /// How often somebody asked divvy to end, and with which signal last.
+    asked: u32,
+    last: u8,
+    /// How much of `asked` was told.
+    told: u32,
 }
 
 impl Signals {
     /// From here on the signals no longer end the process.
     pub(super) fn listen() -> io::Result<Self> {
-        let mut ids = Vec::new();
-        let mut listen = |signal| -> io::Result<UnixStream> {
+        let mut signals = Self { pipes: Vec::new(), ids: Vec::new(), asked: 0, last: 0, told: 0 };
+        for signal in [SIGCHLD, SIGINT, SIGTERM, SIGHUP] {
             let (read, write) = UnixStream::pair()?;
             read.set_nonblocking(true)?;
-            ids.push(pipe::register(signal, write)?);
-            Ok(read)
-        };
-        let child = listen(SIGCHLD)?;
-        let mut end = Vec::new();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            end.push((u8::try_from(signal).unwrap_or(0), listen(signal)?));
+            signals.ids.push(pipe::register(signal, write)?);
+            signals.pipes.push((u8::try_from(signal).unwrap_or(0), read));
         }
-        Ok(Self { child, end, ids, told: false })
+        Ok(signals)
     }
 
     /// Waits for a signal or a client of `socket`, at most for `timeout`. Returns whether there is a client.
@@ -49,28 +48,35 @@ impl Signals {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         });
-        let streams = std::iter::once(&self.child).chain(self.end.iter().map(|(_, stream)| stream));
-        let mut polled: Vec<PollFd<'_>> = streams.map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
+        let mut polled = Vec::with_capacity(5);
+        self.pipes.iter().for_each(|(_, pipe)| polled.push(PollFd::new(pipe, PollFlags::IN)));
         if let Some(socket) = socket {
             polled.push(PollFd::new(socket, PollFlags::IN));
         }
-        // An interrupted wait is as good as one that ended.
+        // An interrupted wait is as good as one that ended; the next one finds what came.
         _ = rustix::event::poll(&mut polled, timeout.as_ref());
-        let asked = socket.is_some() && polled.last().is_some_and(|last| !last.revents().is_empty());
-        drain(&mut self.child);
-        asked
+        let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
+        let written: Vec<bool> = ready.by_ref().take(self.pipes.len()).collect();
+        let client = ready.next().unwrap_or(false);
+        for (index, (signal, pipe)) in self.pipes.iter_mut().enumerate() {
+            if written[index] {
+                let count = drain(pipe);
+                if i32::from(*signal) != SIGCHLD {
+                    self.asked = self.asked.saturating_add(count);
+                    self.last = *signal;
+                }
+            }
+        }
+        client
     }
 
     /// Whether somebody asked divvy to end since the last call.
     pub(super) fn told(&mut self) -> Option<Told> {
-        let mut answer = None;
-        for (signal, stream) in &mut self.end {
-            for _ in 0..drain(stream) {
-                answer = Some(if self.told { Told::Again(*signal) } else { Told::Once(*signal) });
-                self.told = true;
-            }
+        if self.asked == self.told {
+            return None;
         }
-        answer
+        self.told = self.asked;
+        Some(if self.asked == 1 { Told::Once(self.last) } else { Told::Again(self.last) })
     }
 }
 
@@ -80,15 +86,15 @@ impl Drop for Signals {
     }
 }
 
-/// Reads whatever is there and says how much it was.
-fn drain(stream: &mut UnixStream) -> usize {
+/// Reads whatever is there and says how many signals it was: one byte each.
+fn drain(stream: &mut UnixStream) -> u32 {
     let mut buffer = [0; 256];
-    let mut total = 0;
+    let mut total = 0u32;
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return total,
             Ok(n) => {
-                total += n;
+                total = total.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
                 if n < buffer.len() {
                     return total;
                 }

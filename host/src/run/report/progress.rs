@@ -15,6 +15,9 @@ const SHOWN_AFTER: Duration = Duration::from_millis(200);
 /// At most so many running tasks are drawn, so that the screen does not scroll.
 const MAX_BARS: usize = 16;
 
+/// The longest name of a task in a row of eighty columns.
+const MAX_NAME: usize = 30;
+
 pub(super) struct Progress {
     bars: MultiProgress,
     overall: ProgressBar,
@@ -100,8 +103,10 @@ impl Report for Progress {
         while self.rows.len() < shown.len() {
             self.rows.push(self.bars.insert_before(&self.overall, ProgressBar::new(1_000)));
         }
+        let width =
+            shown.iter().map(|(task, _, _)| shorten(task, MAX_NAME).chars().count()).max().unwrap_or(0);
         for (row, (task, ran, expected)) in self.rows.iter().zip(shown) {
-            let name = shorten(task, 36);
+            let name = format!("{:<width$}", shorten(task, MAX_NAME));
             match expected.filter(|expected| !expected.is_zero()) {
                 Some(expected) => {
                     let part = (ran.as_secs_f64() / expected.as_secs_f64()).min(1.0);
@@ -129,7 +134,7 @@ impl Report for Progress {
         if hidden > 0 {
             text.push_str(&format!("{hidden} more running, "));
         }
-        text.push_str(&show_duration(at));
+        text.push_str(&format!("in {}", show_duration(at)));
         if let Some(left) = status.left.filter(|left| !left.is_zero()) {
             text.push_str(&format!(", about {} left", show_duration(left)));
         }

@@ -1,11 +1,10 @@
 //! `cargo xtask test`: sets up, runs the steps, says what they came to.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Instant;
 use std::{fs, io};
 
 use crate::layout::Layout;
-use crate::report::{SETUP, Tally, seconds};
+use crate::report::{Meter, SETUP, Tally, seconds};
 use crate::setup::{self, Unready};
 use crate::steps::{STEPS, Step, Work};
 use crate::toolchain::Toolchain;
@@ -22,7 +21,7 @@ pub(crate) fn list() {
 
 /// Installs what these steps need, then runs them; whether all of them are good.
 pub(crate) fn run(layout: &Layout, steps: &[&'static Step], fail_fast: bool) -> Result<bool, Unready> {
-    let begin = Instant::now();
+    let meter = Meter::start();
     let names: Vec<&str> = steps.iter().map(|step| step.name).collect();
     let toolchain = setup::install(layout, &Toolchain::find(layout), &names)?;
     let digests = layout.state().join("digests");
@@ -30,17 +29,17 @@ pub(crate) fn run(layout: &Layout, steps: &[&'static Step], fail_fast: bool) -> 
         .map_err(|error| Unready::Failed(format!("cannot make {}: {error}", digests.display())))?;
 
     let mut tally = Tally { skipped: STEPS.len() - steps.len(), ..Tally::default() };
-    tally.costs.push((SETUP, begin.elapsed()));
+    tally.costs.push((SETUP, meter.stop()));
     for (at, step) in steps.iter().enumerate() {
-        let begin = Instant::now();
+        let meter = Meter::start();
         announce(step);
         let outcome = attempt(layout, &toolchain, step, &tally.failed);
-        let time = begin.elapsed();
-        tally.costs.push((step.name, time));
+        let cost = meter.stop();
+        tally.costs.push((step.name, cost));
         match outcome {
-            Ok(note) => println!("{:12} ok     {:>9}  {note}", step.name, seconds(time)),
+            Ok(note) => println!("{:12} ok     {:>9}  {note}", step.name, seconds(cost.wall)),
             Err(why) => {
-                println!("{:12} FAILED {:>9}", step.name, seconds(time));
+                println!("{:12} FAILED {:>9}", step.name, seconds(cost.wall));
                 explain(layout, step, &why);
                 tally.failed.push(step.name);
                 if fail_fast {

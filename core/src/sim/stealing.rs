@@ -6,6 +6,7 @@
 //! simulation's.
 
 mod lane;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -14,130 +15,10 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use self::lane::{Lane, State};
+pub use self::policy::{Batch, Policy, PolicyError, Take, Victim};
 use crate::storage::{Inline, List, Storage};
 use crate::time::nanos;
 use crate::{Instant, Rng};
-
-/// How many tasks a successful steal takes.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Take {
-    /// Workers never steal: whoever has finished its own tasks stops.
-    None,
-    /// The oldest task of the victim.
-    One,
-    /// The older half of the victim's tasks, rounded up.
-    Half,
-}
-
-/// Whom a worker without tasks turns to.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Victim {
-    /// Any other worker, each with the same probability, without looking at its deque first.
-    Random,
-    /// The worker with the longest deque (the lowest index among equals).
-    Busiest,
-}
-
-/// What a worker without tasks does.
-///
-/// # Examples
-///
-/// ```
-/// use core::time::Duration;
-/// use divvy::sim::stealing::{Policy, PolicyError, Take, Victim};
-///
-/// assert!(Policy::new(Take::Half, Victim::Random, Duration::from_micros(50)).is_ok());
-/// // A steal that takes no time would let a thief try for ever in one instant:
-/// assert_eq!(Policy::new(Take::One, Victim::Random, Duration::ZERO), Err(PolicyError::NoCost));
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Policy {
-    take: Take,
-    victim: Victim,
-    cost: u64,
-}
-
-impl Policy {
-    /// Steals `take` from `victim`; each attempt, successful or not, lasts `cost`.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError`], if `cost` is zero or longer than 64 bits of nanoseconds.
-    pub const fn new(take: Take, victim: Victim, cost: Duration) -> Result<Self, PolicyError> {
-        match nanos(cost) {
-            Some(0) => Err(PolicyError::NoCost),
-            Some(cost) => Ok(Self { take, victim, cost }),
-            None => Err(PolicyError::CostTooLong),
-        }
-    }
-
-    /// How many tasks a successful steal takes.
-    pub const fn take(&self) -> Take {
-        self.take
-    }
-
-    /// Whom a worker without tasks turns to.
-    pub const fn victim(&self) -> Victim {
-        self.victim
-    }
-
-    /// How long an attempt lasts.
-    pub const fn cost(&self) -> Duration {
-        Duration::from_nanos(self.cost)
-    }
-}
-
-/// Why [`Policy::new`] refused.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum PolicyError {
-    /// The cost of an attempt is zero. Remedy: one nanosecond or more.
-    NoCost,
-    /// The cost of an attempt does not fit 64 bits of nanoseconds. Remedy: less than 584 years.
-    CostTooLong,
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoCost => "a steal attempt must last some time; give it one nanosecond or more",
-            Self::CostTooLong => "a steal attempt must last less than 584 years",
-        })
-    }
-}
-
-impl core::error::Error for PolicyError {}
-
-/// A batch of tasks that lands unevenly: many on worker 0, the rest dealt one by one over the others.
-///
-/// The default is 100 tasks of 10 to 100 ms, 70 of them on worker 0.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Batch {
-    /// How many tasks there are.
-    pub tasks: u32,
-    /// How many of them land on worker 0 (all, if there are fewer or if it is the only worker).
-    pub on_first: u32,
-    /// The shortest run time of a task. Run times are uniform, to the nanosecond.
-    pub shortest: Duration,
-    /// The longest run time of a task (the shortest, if that is longer).
-    pub longest: Duration,
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self {
-            tasks: 100,
-            on_first: 70,
-            shortest: Duration::from_millis(10),
-            longest: Duration::from_millis(100),
-        }
-    }
-}
 
 /// Why a task was refused. Nothing changed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -569,11 +450,11 @@ impl<W: Storage, T: Storage> Stealing<W, T> {
     /// Whom to steal from; `None` if no deque holds anything. Tasks reach a deque only from another one, so this
     /// stays so, and nobody who has gone idle need be woken.
     fn choose(&self, worker: u32, rng: &mut impl Rng) -> Option<u32> {
-        if self.policy.take == Take::None {
+        if self.policy.take() == Take::None {
             return None;
         }
         let longest = self.lanes.iter().map(Lane::len).max().filter(|&len| len > 0)?;
-        match self.policy.victim {
+        match self.policy.victim() {
             Victim::Random => {
                 let pick = rng.below(self.workers() - 1);
                 Some(if pick < worker { pick } else { pick + 1 })
@@ -591,7 +472,7 @@ impl<W: Storage, T: Storage> Stealing<W, T> {
         };
         let tasks = &mut self.tasks;
         let orders = &mut self.orders;
-        let taken = from.rob(thief, self.policy.take, |index| {
+        let taken = from.rob(thief, self.policy.take(), |index| {
             let task = &mut tasks[index as usize];
             task.worker = worker;
             task.order = *orders;

@@ -184,7 +184,11 @@ test("the same link shows the same state", async () => {
     first = await drawn(page);
     assert.equal(first.question, "55 of 100 tasks land on one of six workers. Who helps?");
     assert.equal(first.time, 333.125);
-    // The address is what was asked for.
+    // The page writes its address a little later, or when it is left; and it is what was asked for.
+    await page.evaluate(() => {
+      history.replaceState(null, "", "/");
+      dispatchEvent(new Event("pagehide"));
+    });
     assert.equal(new URL(page.url()).search, link);
   });
   await visit(link, async (page) => assert.deepEqual(await drawn(page), first));

@@ -62,6 +62,7 @@ const DEFAULT_SECRET: [u8; SECRET] = [
 /// # References
 ///
 /// Collet: *xxHash fast digest algorithm*, specification version 0.2.0, section XXH3.
+#[inline]
 #[must_use]
 pub const fn xxh3_64(bytes: &[u8]) -> u64 {
     xxh3_64_seeded(bytes, 0)
@@ -70,27 +71,10 @@ pub const fn xxh3_64(bytes: &[u8]) -> u64 {
 /// The XXH3-64 of `bytes` under `seed`: another hash function for each seed.
 ///
 /// See [`xxh3_64`].
+#[inline]
 #[must_use]
 pub const fn xxh3_64_seeded(bytes: &[u8], seed: u64) -> u64 {
-    if bytes.len() <= SHORT {
-        return short(bytes, seed);
-    }
-    let secret = derive_secret(seed);
-    let mut acc = INITIAL;
-    // The last stripe is always the last 64 bytes of the input, so at least one byte is kept back for it.
-    let mut at = 0;
-    let mut stripe = 0;
-    while bytes.len() - at > STRIPE {
-        acc = accumulate(acc, bytes, at, &secret, 8 * stripe);
-        at += STRIPE;
-        stripe += 1;
-        if stripe == STRIPES_PER_BLOCK {
-            acc = scramble(acc, &secret);
-            stripe = 0;
-        }
-    }
-    acc = accumulate(acc, bytes, bytes.len() - STRIPE, &secret, SECRET - STRIPE - 7);
-    merge(acc, &secret, bytes.len() as u64)
+    if bytes.len() <= SHORT { short(bytes, seed) } else { long(bytes, seed) }
 }
 
 /// XXH3-64 of bytes that arrive in pieces.
@@ -203,6 +187,7 @@ impl Xxh3 {
 
 const INITIAL: [u64; 8] = [P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1];
 
+#[inline]
 const fn short(input: &[u8], seed: u64) -> u64 {
     let s = &DEFAULT_SECRET;
     let len = input.len();
@@ -235,15 +220,16 @@ const fn short(input: &[u8], seed: u64) -> u64 {
         17..=128 => {
             let mut acc = (len as u64).wrapping_mul(P64_1);
             // Pairs of 16 bytes from both ends, meeting in the middle.
-            let mut pair = (len - 1) / 32;
-            loop {
-                acc = acc.wrapping_add(mix16(input, 16 * pair, 32 * pair, seed));
-                acc = acc.wrapping_add(mix16(input, len - 16 * (pair + 1), 32 * pair + 16, seed));
-                if pair == 0 {
-                    return avalanche(acc);
-                }
-                pair -= 1;
+            if len > 96 {
+                acc = acc.wrapping_add(both_ends(input, 3, seed));
             }
+            if len > 64 {
+                acc = acc.wrapping_add(both_ends(input, 2, seed));
+            }
+            if len > 32 {
+                acc = acc.wrapping_add(both_ends(input, 1, seed));
+            }
+            avalanche(acc.wrapping_add(both_ends(input, 0, seed)))
         }
         _ => {
             let mut acc = (len as u64).wrapping_mul(P64_1);
@@ -260,6 +246,25 @@ const fn short(input: &[u8], seed: u64) -> u64 {
             avalanche(acc.wrapping_add(mix16(input, len - 16, 136 - 17, seed)))
         }
     }
+}
+
+const fn long(bytes: &[u8], seed: u64) -> u64 {
+    let secret = derive_secret(seed);
+    let mut acc = INITIAL;
+    // The last stripe is always the last 64 bytes of the input, so at least one byte is kept back for it.
+    let mut at = 0;
+    let mut stripe = 0;
+    while bytes.len() - at > STRIPE {
+        acc = accumulate(acc, bytes, at, &secret, 8 * stripe);
+        at += STRIPE;
+        stripe += 1;
+        if stripe == STRIPES_PER_BLOCK {
+            acc = scramble(acc, &secret);
+            stripe = 0;
+        }
+    }
+    acc = accumulate(acc, bytes, bytes.len() - STRIPE, &secret, SECRET - STRIPE - 7);
+    merge(acc, &secret, bytes.len() as u64)
 }
 
 const fn derive_secret(seed: u64) -> [u8; SECRET] {
@@ -282,16 +287,31 @@ const fn derive_secret(seed: u64) -> [u8; SECRET] {
     secret
 }
 
+/// Takes in the 64 bytes of `input` from `at` on, keyed by those of `secret` from `key` on.
 const fn accumulate(mut acc: [u64; 8], input: &[u8], at: usize, secret: &[u8], key: usize) -> [u64; 8] {
+    // Fixed lengths let the compiler drop the checks inside the loop and use vectors.
+    let (stripe, secret) = (stripe(input, at), stripe(secret, key));
+    let (mut values, mut keyed) = ([0; 8], [0; 8]);
     let mut i = 0;
     while i < 8 {
-        let value = read64(input, at + 8 * i);
-        let keyed = value ^ read64(secret, key + 8 * i);
-        acc[i ^ 1] = acc[i ^ 1].wrapping_add(value);
-        acc[i] = acc[i].wrapping_add((keyed & 0xFFFF_FFFF).wrapping_mul(keyed >> 32));
+        values[i ^ 1] = read64(stripe, 8 * i);
+        keyed[i] = read64(stripe, 8 * i) ^ read64(secret, 8 * i);
+        i += 1;
+    }
+    i = 0;
+    while i < 8 {
+        let product = (keyed[i] & 0xFFFF_FFFF).wrapping_mul(keyed[i] >> 32);
+        acc[i] = acc[i].wrapping_add(values[i]).wrapping_add(product);
         i += 1;
     }
     acc
+}
+
+const fn stripe(bytes: &[u8], at: usize) -> &[u8; STRIPE] {
+    match bytes.split_at(at).1.first_chunk() {
+        Some(stripe) => stripe,
+        None => &[0; STRIPE],
+    }
 }
 
 const fn scramble(mut acc: [u64; 8], secret: &[u8]) -> [u64; 8] {
@@ -316,6 +336,14 @@ const fn merge(acc: [u64; 8], secret: &[u8], len: u64) -> u64 {
     avalanche(result)
 }
 
+/// The `pair`-th 16 bytes from the start and from the end. Inlined, so that the words of the secret are constants.
+#[inline(always)]
+const fn both_ends(input: &[u8], pair: usize, seed: u64) -> u64 {
+    let first = mix16(input, 16 * pair, 32 * pair, seed);
+    first.wrapping_add(mix16(input, input.len() - 16 * (pair + 1), 32 * pair + 16, seed))
+}
+
+#[inline(always)]
 const fn mix16(input: &[u8], at: usize, key: usize, seed: u64) -> u64 {
     let low = read64(input, at) ^ read64(&DEFAULT_SECRET, key).wrapping_add(seed);
     let high = read64(input, at + 8) ^ read64(&DEFAULT_SECRET, key + 8).wrapping_sub(seed);

@@ -31,7 +31,8 @@ impl core::error::Error for QuotaError {}
 /// A rate: so many cells per period, and how many may come at once.
 ///
 /// One cell is one start, request or message. Between two cells lies `per / cells`, exactly: a fraction of a
-/// nanosecond is carried, not rounded, so 3 per second is 3 per second for ever.
+/// nanosecond is carried, not rounded, so 3 per second is 3 per second for ever. (A caller who asks again at `retry_at`,
+/// the first whole nanosecond, is late by a part of one. With a burst of 1 that part is lost, with 2 it is made up for.)
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Quota {

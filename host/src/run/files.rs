@@ -6,6 +6,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the system says about a file without reading it. If none of this changed, neither did the content.
@@ -47,12 +49,19 @@ pub(crate) struct Files {
     known: HashMap<PathBuf, (Stamp, u64)>,
     /// Paths whose entry in `known` is not in the store yet.
     fresh: Vec<PathBuf>,
+    /// Reading ends early, with an error, once this is set.
+    stop: Arc<AtomicBool>,
 }
 
 impl Files {
     /// With what an earlier run knew.
     pub(crate) fn new(known: HashMap<PathBuf, (Stamp, u64)>) -> Self {
-        Self { known, fresh: Vec::new() }
+        Self { known, ..Self::default() }
+    }
+
+    /// Makes long reading end once `stop` is set.
+    pub(crate) fn stop_on(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
     }
 
     /// What was learned since the last call, for the store.
@@ -95,6 +104,9 @@ impl Files {
         let mut hash = Xxh3::new();
         let mut buffer = [0; 65_536];
         loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(io::Error::other("divvy is to end"));
+            }
             match file.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(n) => hash.update(&buffer[..n]),
@@ -156,6 +168,17 @@ mod tests {
         assert_eq!(files.hash(&path).unwrap(), one);
         // Just written: a change within one step of the clock would not show, so nothing is remembered.
         assert!(files.take_fresh().is_empty());
+    }
+
+    #[test]
+    fn reading_ends_when_it_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut files = Files::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        files.stop_on(stop.clone());
+        assert!(files.hash(file.path()).is_ok());
+        stop.store(true, Ordering::Relaxed);
+        assert!(files.hash(file.path()).is_err());
     }
 
     #[test]

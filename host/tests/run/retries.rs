@@ -129,9 +129,10 @@ fn an_allowed_failure_holds_nobody_up() {
 #[test]
 fn a_timeout_is_a_failed_try_and_ends_the_whole_group() {
     let bed = Bed::new(
-        "[task.a]\nrun='''\n[ -e second ] && exit 0\ntouch second\nsleep 1000 & echo $! > grandchild\nwait\n'''\ntimeout='200ms'\nretries=1\nbackoff={base='1ms'}",
+        "[task.a]\nrun='''\n[ -e second ] && exit 0\ntouch second\nsh -c 'trap \"echo > asked; exit\" TERM; echo > ready; while :; do sleep 0.01; done' & echo $! > grandchild\nwait\n'''\ntimeout='1s'\nretries=1\nbackoff={base='1ms'}",
     );
-    let ended = bed.run(&[]).code(0).says(&["try 1 failed (timed out after 0.20 s)"]);
+    let ended = bed.run(&[]).code(0).says(&["try 1 failed (timed out after 1.00 s)"]);
+    assert!(!bed.path("ready").exists() || bed.path("asked").exists(), "only the leader was asked to end");
     assert!(!crate::bed::alive(&bed.read("grandchild")), "{}", ended.err);
     let bed = Bed::new("[task.a]\nrun='trap \"\" TERM; while :; do sleep 0.05; done'\ntimeout='100ms'");
     bed.run(&["--grace", "100ms"]).code(1).says(&["dead   a: timed out after 0.10 s"]);

@@ -119,3 +119,17 @@ fn a_killed_run_leaves_nothing_that_could_disturb_the_next() {
     let ended = bed.run(&[]).code(0);
     assert!(!ended.err.contains("left behind"), "{}", ended.err);
 }
+
+#[test]
+fn an_interrupt_ends_a_long_look_at_inputs() {
+    let bed = Bed::new("[task.quick]\nrun='true'\n[task.a]\nneeds=['quick']\nrun='true'\ninputs=['large']\n");
+    // Many gigabytes without a byte on the disk: reading takes a while, and nobody waits for the end of it.
+    std::fs::File::create(bed.path("large")).unwrap().set_len(1 << 40).unwrap();
+    let mut going = bed.start(&[]);
+    going.until("run_started");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    going.signal(Signal::INT);
+    let (code, events) = going.end();
+    assert_eq!((code, tasks(&events, "dead").len()), (Some(130), 0));
+    assert!(!bed.records().contains_key("a"));
+}

@@ -122,6 +122,32 @@ fn a_place_that_cannot_be_written_is_named() {
     bed.run(&["--store", "/proc/s.redb"]).code(4).says(&["cannot create the store /proc/s.redb", "= help: "]);
 }
 
+/// A limit on the size of files stands for a full disk.
+#[test]
+fn a_store_that_cannot_grow_ends_the_run_and_keeps_what_it_has() {
+    let bed = Bed::new(
+        "[task.a]\nrun=\"head -c 65536 /dev/zero | tr '\\\\0' x\"\nfor_each={list=[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40]}\n",
+    );
+    let run = bed.command(&[]);
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 3072; exec \"$@\"", "sh"])
+        .arg(run.get_program())
+        .args(run.get_args());
+    let output = limited.current_dir(bed.path(".")).output().unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{shown}");
+    assert!(
+        shown.contains("error: cannot write the store .divvy/p.redb")
+            && shown.contains("what was recorded before is kept"),
+        "{shown}"
+    );
+    let kept = bed.records().len();
+    let events = bed.run(&["--json"]).code(0).events();
+    assert_eq!(crate::bed::tasks(&events, "up_to_date").len(), kept);
+    assert_eq!(bed.records().len(), 40);
+}
+
 #[test]
 fn another_database_is_not_taken_for_a_store() {
     let bed = Bed::new("[task.a]\nrun='true'\n");

@@ -35,6 +35,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a record may wait for company before it is handed to the writer.
@@ -79,6 +81,8 @@ pub(crate) struct Engine<'p> {
     outputs: Outputs,
     report: Box<dyn Report>,
     signals: Signals,
+    /// Set as soon as somebody asks divvy to end.
+    end: Arc<AtomicBool>,
     listener: Option<Listener>,
     begun: std::time::Instant,
     ready: Ready,
@@ -176,7 +180,7 @@ struct Counts {
 impl<'p> Engine<'p> {
     /// Takes over `work`; what it has decided already is not decided again.
     pub(crate) fn new(
-        work: Work<'p>,
+        mut work: Work<'p>,
         options: Options,
         store: &'p Store,
         report: Box<dyn Report>,
@@ -185,6 +189,8 @@ impl<'p> Engine<'p> {
         let system = |doing: &'static str| move |error: std::io::Error| Diagnostic::system(doing, error);
         let signals = Signals::listen().map_err(system("cannot listen for signals"))?;
         process::adopt_orphans();
+        let end = signals.end_flag();
+        work.files.stop_on(end.clone());
         let (run, mark) = store.begin_run()?;
         let launcher = Launcher::new(pipeline, &mark).map_err(system("cannot open /dev/null"))?;
         let writer = store.writer()?;
@@ -205,6 +211,7 @@ impl<'p> Engine<'p> {
             outputs: Outputs::new(store.path().parent().unwrap_or(Path::new("."))),
             report,
             signals,
+            end,
             listener: Listener::open(store.path()),
             begun: std::time::Instant::now(),
             ready: Ready::new(pipeline.aging),
@@ -289,14 +296,18 @@ impl<'p> Engine<'p> {
                 match self.work.next() {
                     Some(Step::Decide(task)) => {
                         let decision = self.work.decide(task, self.options.retry_dead);
-                        self.act(task, decision);
+                        // Reading may have ended early; then the decision is worth nothing.
+                        if !self.end.load(Ordering::Relaxed) {
+                            self.act(task, decision);
+                        }
                     }
                     Some(Step::Expand(template)) => fans.push(template),
                     None => break,
                 }
                 // Hashing many inputs takes a while: commands start and signals count meanwhile.
                 let now = self.now();
-                if now.saturating_duration_since(looked) > Duration::from_millis(20) {
+                let due = now.saturating_duration_since(looked) > Duration::from_millis(20);
+                if due || self.end.load(Ordering::Relaxed) {
                     looked = now;
                     self.dispatch();
                     self.hand_over();

@@ -2,9 +2,12 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A request to end, with the number of its signal.
@@ -27,12 +30,18 @@ pub(super) struct Signals {
     last: u8,
     /// How much of `asked` was told.
     told: u32,
+    /// Set by the first request to end, at once.
+    end: Arc<AtomicBool>,
 }
 
 impl Signals {
     /// From here on the signals no longer end the process.
     pub(super) fn listen() -> io::Result<Self> {
-        let mut signals = Self { pipes: Vec::new(), ids: Vec::new(), asked: 0, last: 0, told: 0 };
+        let mut signals =
+            Self { pipes: Vec::new(), ids: Vec::new(), asked: 0, last: 0, told: 0, end: Arc::default() };
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signals.ids.push(flag::register(signal, signals.end.clone())?);
+        }
         for signal in [SIGCHLD, SIGINT, SIGTERM, SIGHUP] {
             let (read, write) = UnixStream::pair()?;
             read.set_nonblocking(true)?;
@@ -68,6 +77,11 @@ impl Signals {
             }
         }
         client
+    }
+
+    /// Is set as soon as somebody asks divvy to end.
+    pub(super) fn end_flag(&self) -> Arc<AtomicBool> {
+        self.end.clone()
     }
 
     /// Whether somebody asked divvy to end since the last call.

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// variables named in its `env`, its inputs or what comes before it changed; a run that was ended at any moment goes
 /// on where it was. Progress and messages go to standard error, results to standard output.
 #[derive(Debug, clap::Args)]
-#[command(after_help = crate::exit::Exit::TABLE, after_long_help = format!("{}\n\n{LONG}", crate::exit::Exit::TABLE))]
+#[command(after_help = Exit::TABLE, after_long_help = format!("{}\n\n{LONG}", Exit::TABLE))]
 pub(super) struct Args {
     /// The pipeline file (TOML). Its folder is where relative paths in it begin
     pipeline: PathBuf,

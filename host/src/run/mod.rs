@@ -20,6 +20,7 @@ pub(crate) mod plan;
 mod process;
 mod ready;
 pub(crate) mod report;
+mod section;
 mod text;
 pub(crate) mod units;
 pub(crate) mod work;

@@ -279,6 +279,7 @@ impl<'p> Work<'p> {
         let needs = template
             .needs
             .iter()
+            .filter(|&&need| !only_names_items(pipeline, need, template))
             .map(|&need| (pipeline.tasks[need].name.clone(), self.result(need)))
             .collect();
         let item = self.tasks[task].item.as_deref();
@@ -415,6 +416,17 @@ impl<'p> Work<'p> {
         let bound = if guessed == 0 { shared.max(chain) } else { shared };
         (guessed * 2 <= count).then_some(bound)
     }
+}
+
+/// Whether all that `need` writes is the file whose lines are the items of `template`. It then says which tasks there
+/// are, but nothing about any of them: a new line does not make the others run again.
+fn only_names_items(pipeline: &Pipeline, need: usize, template: &Template) -> bool {
+    let Some(Items::Lines(file)) = template.for_each.as_ref().map(|each| &each.items) else { return false };
+    let need = &pipeline.tasks[need];
+    let file = pipeline.resolve(file);
+    need.for_each.is_none()
+        && !need.outputs.is_empty()
+        && need.outputs.iter().all(|(output, _)| pipeline.resolve(&output.fill(None)) == file)
 }
 
 #[cfg(test)]

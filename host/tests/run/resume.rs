@@ -51,6 +51,17 @@ fn a_changed_input_runs_again_and_stops_where_the_result_is_the_same() {
 }
 
 #[test]
+fn a_new_line_runs_the_new_item_alone() {
+    let bed = Bed::new(
+        "[task.list]\nrun='cp in.txt items'\ninputs=['in.txt']\noutputs=['items']\n[task.each]\nneeds=['list']\nfor_each={lines='items'}\nrun='echo {item} > {item}.out'\noutputs=['{item}.out']\n[task.all]\nneeds=['each']\nrun='cat *.out'\n",
+    );
+    bed.write("in.txt", "a\nb\n");
+    assert_eq!(ran(&bed).len(), 4);
+    bed.write("in.txt", "a\nc\nb\n");
+    assert_eq!(ran(&bed), ["list", "each:c", "all"]);
+}
+
+#[test]
 fn a_touched_but_equal_input_does_not_run_again() {
     let bed = chain();
     bed.write("in.txt", "one two");

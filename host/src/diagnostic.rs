@@ -112,6 +112,12 @@ impl Source {
         diagnostic
     }
 
+    /// File and line of `span`, as editors and terminals understand it.
+    pub(crate) fn line(&self, span: Range<usize>) -> String {
+        let Place { file, line, .. } = self.place(span);
+        format!("{file}:{line}")
+    }
+
     fn place(&self, span: Range<usize>) -> Place {
         let text = self.text.as_str();
         let mut start = span.start.min(text.len());

@@ -56,6 +56,8 @@ pub(crate) enum Event<'a> {
     /// A task failed for good.
     Dead {
         task: &'a str,
+        /// File and line of its command.
+        place: String,
         attempts: u32,
         reason: &'a str,
         #[serde(serialize_with = "seconds")]

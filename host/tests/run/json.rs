@@ -18,6 +18,7 @@ const SCHEMA: [(&str, &[(&str, char)]); 12] = [
         "dead",
         &[
             ("task", 't'),
+            ("place", 't'),
             ("attempts", 'n'),
             ("reason", 't'),
             ("duration", 'n'),

@@ -39,7 +39,7 @@ fn a_dry_run_shows_what_and_why_and_runs_nothing() {
 }
 
 /// Runs on a terminal of its own, answers `answer` to the question, and returns what was shown.
-fn on_terminal(bed: &Bed, arguments: &[&str], answer: &str) -> (Option<i32>, String) {
+fn on_terminal(bed: &Bed, arguments: &[&str], answer: &str, no_color: bool) -> (Option<i32>, String) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
@@ -47,6 +47,9 @@ fn on_terminal(bed: &Bed, arguments: &[&str], answer: &str) -> (Option<i32>, Str
     let open = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
     let mut command = bed.command(arguments);
     command.stdin(open()).stdout(open()).stderr(open()).env("TERM", "xterm");
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
     let mut child = command.spawn().unwrap();
     // The command holds the other end open; without it reading here would not end.
     drop(command);
@@ -68,9 +71,9 @@ fn on_terminal(bed: &Bed, arguments: &[&str], answer: &str) -> (Option<i32>, Str
 #[test]
 fn on_a_terminal_a_dry_run_asks_and_runs_exactly_that() {
     let bed = bed();
-    let (code, shown) = on_terminal(&bed, &["-n"], "n\n");
+    let (code, shown) = on_terminal(&bed, &["-n"], "n\n", false);
     assert!(code == Some(0) && shown.contains("Run it? [y/N]") && !bed.path("out").exists(), "{shown}");
-    let (code, shown) = on_terminal(&bed, &["-n"], "y\n");
+    let (code, shown) = on_terminal(&bed, &["-n"], "y\n", false);
     assert!(code == Some(0) && shown.contains("4 run + 0 up to date"), "{shown}");
     assert_eq!(bed.read("end"), "x\ny\n");
 }
@@ -78,11 +81,19 @@ fn on_a_terminal_a_dry_run_asks_and_runs_exactly_that() {
 #[test]
 fn a_terminal_gets_bars_and_colours_unless_it_does_not_want_them() {
     let bed = Bed::new("[task.a]\nrun='sleep 0.6'\n[task.b]\nneeds=['a']\nrun='sleep 0.4; echo oh; false'\n");
-    let (code, shown) = on_terminal(&bed, &[], "");
+    let (code, shown) = on_terminal(&bed, &[], "", false);
     assert_eq!(code, Some(1));
-    for part in ["1/2", " a ", "dead   b: exit code 1", "| oh", "\x1b["] {
+    for part in ["1/2", " a ", "dead   b: exit code 1 [p.toml:5]", "| oh", "\x1b[31m", "\x1b[1m"] {
         assert!(shown.contains(part), "{part:?}\n{shown}");
     }
+    let (_, shown) = on_terminal(&bed, &["--retry-dead"], "", true);
+    assert!(shown.contains("dead   b") && shown.contains("1/2"), "{shown}");
+    // Moving the cursor is no colour; every style begins with a number and ends with `m`.
+    let styled = shown
+        .split("\x1b[")
+        .skip(1)
+        .any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'));
+    assert!(!styled, "{shown:?}");
 }
 
 #[test]

@@ -200,7 +200,9 @@ impl Engine<'_> {
         self.work.measure(task, self.work.tasks[task].spent, duration);
         let id = self.work.id(task);
         let output = String::from_utf8_lossy(output).into_owned();
-        let event = Event::Dead { task: &id, attempts, reason, duration, output, allowed };
+        let template = self.work.template(task);
+        let place = self.work.pipeline.source.line(template.command_span.clone());
+        let event = Event::Dead { task: &id, place, attempts, reason, duration, output, allowed };
         self.report.event(self.begun.elapsed(), &event);
         if allowed {
             self.counts.allowed += 1;

@@ -36,11 +36,11 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
             format!("retry  {task}: try {attempt} failed ({reason}), next in {}", show_duration(*wait))
         }
         Event::Done { task, duration, .. } => format!("done   {task} in {}", show_duration(*duration)),
-        Event::Dead { task, attempts, reason, output, allowed, .. } => {
+        Event::Dead { task, place, attempts, reason, output, allowed, .. } => {
             let tries = if *attempts > 1 { format!(" after {attempts} tries") } else { String::new() };
             let word = if *allowed { "failed" } else { "dead  " };
             let note = if *allowed { ", which is allowed" } else { "" };
-            format!("{word} {task}{tries}: {reason}{note}\n{}", quoted(output, SHOWN_LINES))
+            format!("{word} {task}{tries}: {reason}{note} [{place}]\n{}", quoted(output, SHOWN_LINES))
                 .trim_end()
                 .to_owned()
         }

@@ -3,6 +3,7 @@
 mod digests;
 mod env;
 mod layout;
+mod name;
 mod needs;
 mod report;
 mod run;
@@ -177,7 +178,7 @@ fn firmware(layout: &Layout, board: Option<&str>, icount: bool) -> Result<(), Fa
 }
 
 fn playground(layout: &Layout, serve: bool) -> Result<(), Failure> {
-    let toolchain = ready(layout, &[steps::name::PLAYGROUND])?;
+    let toolchain = ready(layout, &[name::PLAYGROUND])?;
     steps::build_playground(layout, &toolchain, &Run::show)?;
     if serve {
         let preview = ["run", "preview", "--", "--host", "127.0.0.1"];

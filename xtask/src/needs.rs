@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::layout::Layout;
+use crate::name;
 use crate::run::{Run, find_program, is_executable};
-use crate::steps::name;
 use crate::toolchain::Toolchain;
 
 /// One thing that must be there.

@@ -60,7 +60,7 @@ fn attempt(layout: &Layout, toolchain: &Toolchain, step: &Step, failed: &[&str])
     // The comparison names what is missing itself; everything else cannot even start.
     let broken = step.after.iter().find(|used| failed.contains(used));
     match broken {
-        Some(used) if step.name != crate::steps::name::CONFORMANCE => {
+        Some(used) if step.name != crate::name::CONFORMANCE => {
             Err(format!("it uses the step `{used}`, which failed"))
         }
         _ => (step.run)(&Work { layout, toolchain, step: step.name }),

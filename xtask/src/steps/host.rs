@@ -7,12 +7,8 @@ use crate::digests;
 use crate::run::Run;
 
 pub(super) fn test(work: &Work<'_>) -> Outcome {
-    // The workspace turns the core's `alloc` on; the core alone must pass without it and with all that the host can link.
-    let sets: [&[&str]; 3] = [
-        &["--workspace"],
-        &["-p", "divvy"],
-        &["-p", "divvy", "--features", "alloc,portable-atomic,rand_core-0_10"],
-    ];
+    // The workspace turns the core's `alloc` on; the core alone must pass without it and with all of its features.
+    let sets: [&[&str]; 3] = [&["--workspace"], &["-p", "divvy"], &["-p", "divvy", "--all-features"]];
     let mut passed = 0;
     for set in sets {
         let run = Run::new("cargo-nextest").args(["nextest", "run"]).args(set);
@@ -43,6 +39,24 @@ pub(super) fn loom(work: &Work<'_>) -> Outcome {
 pub(super) fn digests(work: &Work<'_>) -> Outcome {
     let text = work.cargo(&["run", "--release", "-p", "divvy-tests", "--example", "digests"])?;
     keep_digests(work, &text)
+}
+
+/// Counts real files; how many depends on what the machine has built.
+pub(super) fn example(work: &Work<'_>) -> Outcome {
+    let pipeline = "host/examples/registry-words/pipeline.toml";
+    let text = work.cargo(&["run", "--release", "--", "run", pipeline])?;
+    let ranked = text.lines().filter(|line| is_ranked(line)).count();
+    if ranked < 20 {
+        return Err(format!("it ended with {ranked} ranked words; there should be 20"));
+    }
+    Ok(format!("{ranked} ranked words"))
+}
+
+/// Whether a line is a count and a word.
+fn is_ranked(line: &str) -> bool {
+    let (count, word) = line.split_once(' ').unwrap_or_default();
+    let letters = |word: &str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    count.parse::<u64>().is_ok() && letters(word)
 }
 
 pub(super) fn score(work: &Work<'_>) -> Outcome {
@@ -81,6 +95,14 @@ fn passed_in(output: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranked_words_are_told_from_what_stands_around_them() {
+        assert!(is_ranked("1234 self"));
+        for other in ["1234 5678", "self 1234", "1234 a", "[    0.1] start  list", "", "1234"] {
+            assert!(!is_ranked(other), "{other}");
+        }
+    }
 
     #[test]
     fn both_runners_closing_lines_are_counted() {

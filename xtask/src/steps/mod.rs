@@ -8,35 +8,12 @@ mod firmware;
 mod host;
 
 use crate::layout::Layout;
+use crate::name;
 use crate::run::Run;
 use crate::toolchain::Toolchain;
 
 pub(crate) use browser::build_playground;
 pub(crate) use firmware::{BOARDS, run_board};
-
-/// What the steps are called.
-pub(crate) mod name {
-    pub(crate) const FMT: &str = "fmt";
-    pub(crate) const DENY: &str = "deny";
-    pub(crate) const CLIPPY: &str = "clippy";
-    pub(crate) const RUSTDOC: &str = "rustdoc";
-    pub(crate) const TEST: &str = "test";
-    pub(crate) const DOCTEST: &str = "doctest";
-    pub(crate) const BENCH: &str = "bench";
-    pub(crate) const LOOM: &str = "loom";
-    pub(crate) const DIGESTS: &str = "digests";
-    pub(crate) const SCORE: &str = "score";
-    pub(crate) const THUMBV6M: &str = "thumbv6m";
-    pub(crate) const THUMBV7EM: &str = "thumbv7em";
-    pub(crate) const THUMBV8M: &str = "thumbv8m";
-    pub(crate) const RISCV32IMAC: &str = "riscv32imac";
-    pub(crate) const WASM32: &str = "wasm32";
-    pub(crate) const MPS2_AN521: &str = "mps2-an521";
-    pub(crate) const VIRT: &str = "virt";
-    pub(crate) const PLAYGROUND: &str = "playground";
-    pub(crate) const BROWSER: &str = "browser";
-    pub(crate) const CONFORMANCE: &str = "conformance";
-}
 
 /// What a step works with.
 #[derive(Debug)]
@@ -102,7 +79,7 @@ const fn full(name: &'static str, about: &'static str, run: fn(&Work<'_>) -> Out
 }
 
 /// All of them.
-pub(crate) static STEPS: [Step; 20] = [
+pub(crate) static STEPS: [Step; 21] = [
     quick(name::FMT, "every workspace is formatted", checks::fmt),
     full(name::DENY, "licences, sources and bans of all dependencies", checks::deny),
     quick(name::CLIPPY, "clippy, warnings as errors, with each feature set of the core", checks::clippy),
@@ -112,6 +89,7 @@ pub(crate) static STEPS: [Step; 20] = [
     full(name::BENCH, "the bench compiles", checks::bench),
     full(name::LOOM, "the lock-free parts under every interleaving", host::loom),
     quick(name::DIGESTS, "the scenarios' digests on the host", host::digests),
+    full(name::EXAMPLE, "the README's first command", host::example),
     full(name::SCORE, "the quality figures stay within their bounds", host::score),
     full(name::THUMBV6M, "the core without alloc for Cortex-M0", cross::thumbv6m),
     full(name::THUMBV7EM, "the core without alloc for Cortex-M4 and M7", cross::thumbv7em),

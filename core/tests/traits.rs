@@ -1,0 +1,84 @@
+//! What every public type can do, whichever features are on: a change here is a change for those who use them.
+
+use divvy::Instant;
+use divvy::fixed::Q32;
+use divvy::graph::{ConnectError, Dag, NodeError, NodeId, NodeState};
+use divvy::hash::Xxh3;
+use divvy::lease::{Lease, Leases, NoSlot, Stale};
+use divvy::limit::{Admit, Gcra, Quota, QuotaError};
+use divvy::partition::{Even, HashPartition};
+use divvy::queue::{CapacityError, Deque, Mpmc, PriorityQueue, Steal};
+use divvy::retry::{Backoff, BackoffError, Retry};
+use divvy::rng::{SplitMix64, Xoshiro256PlusPlus};
+use divvy::sched::{EventCount, Park, Scheduler, Source, Wake, WorkerStats};
+use divvy::storage::{Full, Inline};
+use std::error::Error;
+use std::fmt::Debug;
+
+fn moves<T: Send + Debug>() {}
+fn is_shared<T: Send + Sync + Debug>() {}
+fn is_plain<T: Copy + Send + Sync + Debug + PartialEq>() {}
+fn is_error<T: Error + Copy + PartialEq + Send + Sync + 'static>() {}
+
+#[test]
+fn values_are_plain() {
+    is_plain::<(Instant, Q32, SplitMix64, Xoshiro256PlusPlus)>();
+    is_plain::<(Even, HashPartition, Lease, Backoff, Quota, Gcra, NodeId, NodeState)>();
+    is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Park, WorkerStats)>();
+}
+
+#[test]
+fn refusals_are_errors() {
+    is_error::<Full<u8>>();
+    is_error::<ConnectError>();
+    is_error::<NodeError>();
+    is_error::<NoSlot>();
+    is_error::<Stale>();
+    is_error::<QuotaError>();
+    is_error::<BackoffError>();
+    is_error::<CapacityError>();
+}
+
+#[test]
+fn single_owner_structures_move_and_shared_ones_are_shared() {
+    moves::<(Dag<Inline<2>, Inline<2>>, Xxh3, Leases<Inline<2>>, PriorityQueue<u8, Inline<2>>)>();
+    is_shared::<Deque<u8, Inline<2>>>();
+    is_shared::<Mpmc<u8, Inline<2>>>();
+    is_shared::<EventCount<Inline<2>>>();
+    is_shared::<Scheduler<u8, Inline<2>, Inline<2>, Inline<2>>>();
+}
+
+#[cfg(feature = "defmt")]
+#[test]
+fn values_and_refusals_can_be_logged_on_a_chip() {
+    fn is_logged<T: defmt::Format>() {}
+    is_logged::<(Instant, Q32, SplitMix64, Xoshiro256PlusPlus)>();
+    is_logged::<(Even, HashPartition, Lease, Backoff, Quota, Gcra)>();
+    is_logged::<(NodeId, NodeState, Admit, Retry, Steal<u8>)>();
+    is_logged::<(Source, Wake, Park, WorkerStats)>();
+    is_logged::<(ConnectError, NodeError, NoSlot, Stale)>();
+    is_logged::<(QuotaError, BackoffError, CapacityError, Full<u8>)>();
+}
+
+#[cfg(feature = "rand_core-0_10")]
+#[test]
+fn generators_of_rand_core_serve() {
+    use divvy::rng::{FromRandCore, Rng};
+
+    struct Counter(u64);
+    impl rand_core::TryRng for Counter {
+        type Error = std::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            self.try_next_u64().map(|word| word as u32)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            self.0 += 1 << 62;
+            Ok(self.0)
+        }
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            unreachable!("the adapter asks for words")
+        }
+    }
+    let mut rng = FromRandCore(Counter(0));
+    assert_eq!([rng.below(4), rng.below(4), rng.below(4)], [1, 2, 3]);
+}

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Explanation {
     pub(crate) task: String,
-    /// One word: `up_to_date`, `would_run`, `waiting`, `ready`, `running`, `backoff`, `done`, `dead`, `cannot_run`,
+    /// One word: `up_to_date`, `would_run`, `waiting`, `reading`, `ready`, `running`, `backoff`, `done`, `dead`, `cannot_run`,
     /// `interrupted`, or `several` for a fan-out.
     pub(crate) state: String,
     pub(crate) lines: Vec<String>,
@@ -109,6 +109,7 @@ fn state_word(work: &Work<'_>, task: usize, live: bool) -> &'static str {
         (State::Done, _) => "done",
         (State::Interrupted, _) => "interrupted",
         (State::Ready, _) => "ready",
+        (State::Reading, _) => "reading",
         (_, Some(Decision::UpToDate)) => "up_to_date",
         (State::Dead | State::DeadBefore, _) | (_, Some(Decision::Dead)) => "dead",
         (_, Some(Decision::Broken(_))) => "cannot_run",

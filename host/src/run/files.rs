@@ -1,7 +1,7 @@
 //! What is in the files that tasks read and write, without reading a file twice that has not changed.
 
 use divvy::hash::Xxh3;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -43,12 +43,53 @@ impl Stamp {
     }
 }
 
+/// Files of this size and more are not read by the thread that runs commands.
+const LARGE: u64 = 16 << 20;
+
+/// What was read of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Content {
+    stamp: Stamp,
+    hash: u64,
+    /// It did not change while it was read, and cannot have changed since without a trace.
+    settled: bool,
+}
+
+/// Reads a file, until `stop` is set.
+pub(crate) fn read(path: &Path, stop: &AtomicBool) -> io::Result<Content> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+    let mut file = File::open(path)?;
+    let stamp = Stamp::of(&file.metadata()?);
+    let mut hash = Xxh3::new();
+    let mut buffer = [0; 65_536];
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("divvy is to end"));
+        }
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => hash.update(&buffer[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let settled = stamp.settled(now) && Stamp::of(&file.metadata()?) == stamp;
+    Ok(Content { stamp, hash: hash.digest(), settled })
+}
+
 /// Content hashes of files, remembered by [`Stamp`].
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     known: HashMap<PathBuf, (Stamp, u64)>,
     /// Paths whose entry in `known` is not in the store yet.
     fresh: Vec<PathBuf>,
+    /// Whether large files are listed in `deferred` instead of being read.
+    defer: bool,
+    deferred: Vec<PathBuf>,
+    /// Large files that were read too soon after their last change to be `known`.
+    once: HashMap<PathBuf, (Stamp, u64)>,
+    /// Large files that could not be read.
+    failed: HashSet<PathBuf>,
     /// Reading ends early, with an error, once this is set.
     stop: Arc<AtomicBool>,
 }
@@ -99,28 +140,51 @@ impl Files {
         {
             return Ok(*hash);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
-        let mut file = File::open(path)?;
-        let mut hash = Xxh3::new();
-        let mut buffer = [0; 65_536];
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(io::Error::other("divvy is to end"));
-            }
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => hash.update(&buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        if let Some((known, hash)) = self.once.get(path)
+            && *known == stamp
+        {
+            return Ok(*hash);
         }
-        let hash = hash.digest();
-        // Remembered only if it did not change while it was read, and cannot have changed since without a trace.
-        if stamp.settled(now) && file.metadata().is_ok_and(|after| Stamp::of(&after) == stamp) {
-            self.known.insert(path.to_owned(), (stamp, hash));
-            self.fresh.push(path.to_owned());
+        if self.defer && stamp.size >= LARGE && !self.failed.remove(path) {
+            self.deferred.push(path.to_owned());
+            return Ok(0);
         }
+        let content = read(path, &self.stop)?;
+        let hash = content.hash;
+        self.learn(path.to_owned(), Ok(content));
         Ok(hash)
+    }
+
+    /// From here on large files are not read but listed: see [`Files::take_deferred`].
+    pub(crate) fn defer_large(&mut self) {
+        self.defer = true;
+    }
+
+    /// Whether anything was listed instead of read since the last [`Files::take_deferred`]. Hashes are then worthless.
+    pub(crate) fn has_deferred(&self) -> bool {
+        !self.deferred.is_empty()
+    }
+
+    /// The large files that somebody must [`read`] and [`Files::learn`] before hashes mean anything.
+    pub(crate) fn take_deferred(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.deferred)
+    }
+
+    /// Takes note of what was read.
+    pub(crate) fn learn(&mut self, path: PathBuf, content: io::Result<Content>) {
+        match content {
+            Ok(Content { stamp, hash, settled: true }) => {
+                self.known.insert(path.clone(), (stamp, hash));
+                self.fresh.push(path);
+            }
+            // Good for a file that was listed, which is asked for right after; never for the store.
+            Ok(Content { stamp, hash, settled: false }) if self.defer && stamp.size >= LARGE => {
+                self.once.insert(path, (stamp, hash));
+            }
+            Ok(_) => {}
+            // Read where it is needed, it fails there, with its reason.
+            Err(_) => _ = self.failed.insert(path),
+        }
     }
 
     /// Links inside a folder count by where they point, so a loop of links ends.

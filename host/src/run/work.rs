@@ -40,6 +40,8 @@ pub(crate) struct Task {
 pub(crate) enum State {
     /// Something before it is not finished, or nobody looked at it yet.
     Waiting,
+    /// Its inputs are being read.
+    Reading,
     /// It could start.
     Ready,
     Running,
@@ -309,7 +311,11 @@ impl<'p> Work<'p> {
             let result = key::result(pipeline, &pipeline.tasks[template], item, &mut self.files, key, failed);
             hash.update(&result.to_le_bytes());
         }
-        *self.results[template].insert(hash.digest())
+        let result = hash.digest();
+        if !self.files.has_deferred() {
+            self.results[template] = Some(result);
+        }
+        result
     }
 
     /// Sets the state of a task; if it is finished, those that wait for it may become ready.

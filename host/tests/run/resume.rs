@@ -62,6 +62,20 @@ fn a_new_line_runs_the_new_item_alone() {
 }
 
 #[test]
+fn large_inputs_and_outputs_count_like_small_ones() {
+    let bed = Bed::new(
+        "[task.a]\nrun='cat large > copy'\ninputs=['large', 'small']\noutputs=['copy']\n[task.b]\nneeds=['a']\nfor_each={list=[1,2,3]}\nrun='true'\ninputs=['large']\n",
+    );
+    bed.write("small", "1");
+    bed.write("large", &"x".repeat(17 << 20));
+    assert_eq!(ran(&bed), ["a", "b:1", "b:2", "b:3"]);
+    assert!(ran(&bed).is_empty());
+    bed.write("large", &("y".to_owned() + &"x".repeat((17 << 20) - 1)));
+    assert_eq!(ran(&bed), ["a", "b:1", "b:2", "b:3"]);
+    assert!(ran(&bed).is_empty());
+}
+
+#[test]
 fn a_touched_but_equal_input_does_not_run_again() {
     let bed = chain();
     bed.write("in.txt", "one two");

@@ -133,3 +133,16 @@ fn an_interrupt_ends_a_long_look_at_inputs() {
     assert_eq!((code, tasks(&events, "dead").len()), (Some(130), 0));
     assert!(!bed.records().contains_key("a"));
 }
+
+#[test]
+fn a_long_look_at_inputs_holds_nobody_else_up() {
+    let bed = Bed::new(
+        "[task.a]\nrun='true'\ninputs=['large']\npriority=9\n[task.b]\nrun='true'\ninputs=['large']\npriority=8\n[task.c]\nrun='true'\n",
+    );
+    std::fs::File::create(bed.path("large")).unwrap().set_len(1 << 40).unwrap();
+    let mut going = bed.start(&["-j1"]);
+    assert_eq!(going.until("done")["task"], "c");
+    bed.run(&["--explain", "b"]).code(0).prints(&["b: reading", "its inputs are being read"]);
+    going.signal(Signal::INT);
+    assert_eq!(going.end().0, Some(130));
+}

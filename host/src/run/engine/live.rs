@@ -40,6 +40,7 @@ impl Engine<'_> {
                 let wait = show_duration(when.saturating_duration_since(now));
                 Some(format!("try {tries} failed; the next one is in {wait}"))
             }
+            State::Reading => Some("its inputs are being read".to_owned()),
             State::Ready => Some(self.obstacle(task)),
             _ => None,
         }

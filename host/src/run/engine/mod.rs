@@ -8,6 +8,7 @@
 mod end;
 mod halt;
 mod live;
+mod read;
 mod signals;
 mod start;
 mod tell;
@@ -30,6 +31,7 @@ use divvy::lease::{Lease, Leases};
 use divvy::limit::Gcra;
 use divvy::rng::Xoshiro256PlusPlus;
 use divvy::storage::Heap;
+use read::Reader;
 use rustix::process::Pid;
 use signals::{Signals, Told};
 use std::cmp::Reverse;
@@ -82,6 +84,7 @@ pub(crate) struct Engine<'p> {
     outputs: Outputs,
     report: Box<dyn Report>,
     signals: Signals,
+    reader: Reader,
     /// Set as soon as somebody asks divvy to end.
     end: Arc<AtomicBool>,
     listener: Option<Listener>,
@@ -192,6 +195,9 @@ impl<'p> Engine<'p> {
         process::adopt_orphans();
         let end = signals.end_flag();
         work.files.stop_on(end.clone());
+        work.files.defer_large();
+        let reader = signals.waker().and_then(|waker| Reader::start(end.clone(), waker));
+        let reader = reader.map_err(system("cannot start the thread that reads files"))?;
         let (run, mark) = store.begin_run()?;
         let launcher = Launcher::new(pipeline, &mark).map_err(system("cannot open /dev/null"))?;
         let writer = store.writer()?;
@@ -212,6 +218,7 @@ impl<'p> Engine<'p> {
             outputs: Outputs::new(store.path().parent().unwrap_or(Path::new("."))),
             report,
             signals,
+            reader,
             end,
             listener: Listener::open(store.path()),
             begun: std::time::Instant::now(),
@@ -264,6 +271,7 @@ impl<'p> Engine<'p> {
             }
             self.wait();
             self.collect();
+            self.take_read();
             self.pass_time();
         }
         self.close()
@@ -295,13 +303,7 @@ impl<'p> Engine<'p> {
             let mut fans = Vec::new();
             while self.stopping.is_none() {
                 match self.work.next() {
-                    Some(Step::Decide(task)) => {
-                        let decision = self.work.decide(task, self.options.retry_dead);
-                        // Reading may have ended early; then the decision is worth nothing.
-                        if !self.end.load(Ordering::Relaxed) {
-                            self.act(task, decision);
-                        }
-                    }
+                    Some(Step::Decide(task)) => self.decide(task),
                     Some(Step::Expand(template)) => fans.push(template),
                     None => break,
                 }
@@ -372,7 +374,11 @@ impl<'p> Engine<'p> {
 
     fn finished(&self) -> bool {
         self.leases.is_empty()
-            && (self.stopping.is_some() || (self.ready.len() == 0 && self.timers.is_empty() && !self.changed))
+            && (self.stopping.is_some()
+                || (self.ready.len() == 0
+                    && self.timers.is_empty()
+                    && self.reader.is_idle()
+                    && !self.changed))
     }
 
     /// Gives records to the writer once they have waited long enough for company.

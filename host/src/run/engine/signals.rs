@@ -19,10 +19,13 @@ pub(super) enum Told {
     Again(u8),
 }
 
+/// No signal: the pipe that a thread of this process writes to.
+const WAKE: u8 = 0;
+
 /// Open pipes that the signal handlers write to.
 #[derive(Debug)]
 pub(super) struct Signals {
-    /// Each signal and its pipe; children first.
+    /// Each signal and its pipe; [`WAKE`] is none.
     pipes: Vec<(u8, UnixStream)>,
     ids: Vec<signal_hook::SigId>,
     /// How often somebody asked divvy to end, and with which signal last.
@@ -30,6 +33,8 @@ pub(super) struct Signals {
     last: u8,
     /// How much of `asked` was told.
     told: u32,
+    /// Whoever writes to it ends the wait.
+    waker: UnixStream,
     /// Set by the first request to end, at once.
     end: Arc<AtomicBool>,
 }
@@ -37,8 +42,11 @@ pub(super) struct Signals {
 impl Signals {
     /// From here on the signals no longer end the process.
     pub(super) fn listen() -> io::Result<Self> {
+        let (read, waker) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        let pipes = vec![(WAKE, read)];
         let mut signals =
-            Self { pipes: Vec::new(), ids: Vec::new(), asked: 0, last: 0, told: 0, end: Arc::default() };
+            Self { pipes, ids: Vec::new(), asked: 0, last: 0, told: 0, waker, end: Arc::default() };
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             signals.ids.push(flag::register(signal, signals.end.clone())?);
         }
@@ -57,7 +65,7 @@ impl Signals {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         });
-        let mut polled = Vec::with_capacity(5);
+        let mut polled = Vec::with_capacity(6);
         self.pipes.iter().for_each(|(_, pipe)| polled.push(PollFd::new(pipe, PollFlags::IN)));
         if let Some(socket) = socket {
             polled.push(PollFd::new(socket, PollFlags::IN));
@@ -70,13 +78,18 @@ impl Signals {
         for (index, (signal, pipe)) in self.pipes.iter_mut().enumerate() {
             if written[index] {
                 let count = drain(pipe);
-                if i32::from(*signal) != SIGCHLD {
+                if *signal != WAKE && i32::from(*signal) != SIGCHLD {
                     self.asked = self.asked.saturating_add(count);
                     self.last = *signal;
                 }
             }
         }
         client
+    }
+
+    /// What ends the wait when it is written to.
+    pub(super) fn waker(&self) -> io::Result<UnixStream> {
+        self.waker.try_clone()
     }
 
     /// Is set as soon as somebody asks divvy to end.

@@ -8,6 +8,7 @@ use crate::run::report::{Report, Status};
 use crate::run::work::{State, Work};
 use crate::store::Store;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Engine<'_> {
@@ -42,12 +43,17 @@ impl Engine<'_> {
     pub(super) fn close(mut self) -> (Exit, Option<Box<Diagnostic>>) {
         self.batch.files = self.work.files.take_fresh();
         self.writer.submit(std::mem::take(&mut self.batch));
+        // Whatever is being read is of no use any more.
+        self.end.store(true, Ordering::Relaxed);
         let written = self.writer.finish(true);
         if written.is_ok() {
             show(&self.work, self.store, &mut *self.report, self.begun);
         }
         let count = |state: State| self.work.tasks.iter().filter(|task| task.state == state).count();
-        let skipped = count(State::Waiting) + count(State::Ready) + count(State::Backoff);
+        let skipped = [State::Waiting, State::Reading, State::Ready, State::Backoff]
+            .into_iter()
+            .map(count)
+            .sum::<usize>();
         let unexpanded = self.work.unexpanded();
         let failed = self.counts.dead + skipped + unexpanded + self.counts.interrupted > 0;
         let problem = written.err().or(self.problem);

@@ -61,9 +61,11 @@ impl Victim<'_> {
             _ = fs::remove_file(self.store());
         };
         clean();
-        let status = self.command(None).status().unwrap();
+        let events = self.folder.join("kill-loop.json");
+        let status = self.command(Some(File::create(&events).unwrap())).status().unwrap();
         assert_eq!(status.code(), Some(0), "the undisturbed run failed");
-        let (expected, all) = (self.results(), self.done());
+        let (expected, all) = (self.results(), told(&events, "done").into_iter().collect::<BTreeSet<_>>());
+        assert_eq!(self.done(), all, "a task that is done is not recorded");
         clean();
 
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
@@ -71,7 +73,6 @@ impl Victim<'_> {
         let mut rng = Xoshiro256PlusPlus::seed(seed);
         let mut kills = 0;
         let mut finished = 0;
-        let events = self.folder.join("kill-loop.json");
         while kills < self.kills {
             // What is recorded now must not run again; `log` holds what ran so far.
             let done = self.done();
@@ -81,14 +82,7 @@ impl Victim<'_> {
             std::thread::sleep(Duration::from_micros(micros));
             _ = child.kill();
             let status = child.wait().unwrap();
-            let started: Vec<String> = fs::read_to_string(&events)
-                .unwrap()
-                .lines()
-                // The last line may be cut off.
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-                .filter(|event| event["event"] == "started")
-                .map(|event| event["task"].as_str().unwrap().to_owned())
-                .collect();
+            let started = told(&events, "started");
             for task in started.iter().chain(&self.log()[ran..]) {
                 assert!(!done.contains(task), "{task} was done and ran again (seed {seed}, kill {kills})");
             }
@@ -109,6 +103,16 @@ impl Victim<'_> {
         assert_eq!(self.done(), all, "something was lost (seed {seed})");
         println!("{kills} kills, {finished} runs to the end in between");
     }
+}
+
+/// The tasks of the events called `name` in a file of events. The last line may be cut off.
+fn told(events: &Path, name: &str) -> Vec<String> {
+    let text = fs::read_to_string(events).unwrap();
+    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    events
+        .filter(|event| event["event"] == name)
+        .map(|event| event["task"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 const SMALL: &str = r#"

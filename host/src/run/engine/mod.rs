@@ -43,7 +43,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a record may wait for company before it is handed to the writer.
-const BATCH_WAIT: Duration = Duration::from_millis(10);
+const BATCH_WAIT: Duration = Duration::from_millis(50);
 
 /// How often the terminal is drawn.
 const TICK: Duration = Duration::from_millis(100);

@@ -65,7 +65,10 @@ pub(crate) struct Launcher<'p> {
 }
 
 impl<'p> Launcher<'p> {
-    /// `mark` goes into the environment of every command.
+    /// `mark` goes into the environment of every command, and so into divvy's own: the standard library builds an
+    /// environment anew for each command whose environment differs from that, which costs more than all else that
+    /// divvy does for a short command.
+    #[allow(unsafe_code, reason = "one variable, before anything else could look")]
     pub(crate) fn new(pipeline: &'p Pipeline, mark: &str) -> io::Result<Self> {
         let null = File::open("/dev/null")?;
         // A run inside a command of another run carries both marks.
@@ -77,6 +80,9 @@ impl<'p> Launcher<'p> {
             }
             None => mark.into(),
         };
+        // SAFETY: no other thread reads or writes the environment: divvy's others read files for their hashes and write
+        // the store, and the standard library's own accesses exclude each other.
+        unsafe { std::env::set_var(MARK, &mark) };
         Ok(Self { pipeline, null, mark, programs: HashMap::new() })
     }
 
@@ -96,8 +102,11 @@ impl<'p> Launcher<'p> {
                 command.env(name, &*text.fill(item));
             }
         }
+        if !task.env.is_empty() {
+            // Whatever the task says, the mark stays.
+            command.env(MARK, &self.mark);
+        }
         command
-            .env(MARK, &self.mark)
             .current_dir(&dir)
             .stdin(Stdio::from(self.null.try_clone()?))
             .stdout(Stdio::from(output.try_clone()?))

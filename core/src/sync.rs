@@ -134,6 +134,26 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// What a thread does after it lost a race for a word: longer and longer, up to 64 times, nothing at all, so that the
+/// others get on and the word's cache line stops moving. Bounded, so it changes no progress guarantee.
+#[derive(Debug)]
+pub(crate) struct Backoff(u32);
+
+impl Backoff {
+    pub(crate) const fn new() -> Self {
+        Self(0)
+    }
+
+    pub(crate) fn lost(&mut self) {
+        // Under loom time does not pass, and each pause would be one more place to switch threads.
+        #[cfg(not(divvy_loom))]
+        for _ in 0..1 << self.0 {
+            hint::spin_loop();
+        }
+        self.0 = (self.0 + 1).min(6);
+    }
+}
+
 /// An array whose every element is made by the same expression, in a `const fn` except under loom.
 #[cfg(not(divvy_loom))]
 macro_rules! array_of {

@@ -9,7 +9,7 @@ use super::CapacityError;
 #[cfg(feature = "alloc")]
 use crate::storage::Heap;
 use crate::storage::{Full, Inline, InlineSlots, Storage};
-use crate::sync::{AtomicU32, Ordering, UnsafeCell, array_of, const_fn, hint};
+use crate::sync::{AtomicU32, Backoff, Ordering, UnsafeCell, array_of, const_fn, hint};
 
 /// The largest capacity: half the range of positions, so that a lap always has a bit to itself.
 const MAX: u32 = 1 << 30;
@@ -136,6 +136,7 @@ impl<T, S: Storage> Mpmc<T, S> {
     pub fn push(&self, item: T) -> Result<(), Full<T>> {
         // Ordering: Relaxed, a position carries no data; the stamp does.
         let mut tail = self.tail.load(Ordering::Relaxed);
+        let mut backoff = Backoff::new();
         loop {
             let (cell, lap) = self.cell(tail);
             // Ordering: Acquire pairs with the Release of the `pop` that emptied the cell: its read is over.
@@ -156,7 +157,10 @@ impl<T, S: Storage> Mpmc<T, S> {
                         cell.stamp.store(lap | FILLED, Ordering::Release);
                         return Ok(());
                     }
-                    Err(now) => tail = now,
+                    Err(now) => {
+                        tail = now;
+                        backoff.lost();
+                    }
                 }
             } else if stamp | FILLED == self.lap_before(lap) | FILLED {
                 return Err(Full(item));
@@ -172,6 +176,7 @@ impl<T, S: Storage> Mpmc<T, S> {
     pub fn pop(&self) -> Option<T> {
         // Ordering: Relaxed, a position carries no data; the stamp does.
         let mut head = self.head.load(Ordering::Relaxed);
+        let mut backoff = Backoff::new();
         loop {
             let (cell, lap) = self.cell(head);
             // Ordering: Acquire pairs with the Release of the `push` that filled the cell: its write is over.
@@ -192,7 +197,10 @@ impl<T, S: Storage> Mpmc<T, S> {
                         cell.stamp.store(lap.wrapping_add(self.one_lap()), Ordering::Release);
                         return Some(item);
                     }
-                    Err(now) => head = now,
+                    Err(now) => {
+                        head = now;
+                        backoff.lost();
+                    }
                 }
             } else if stamp == lap || stamp == self.lap_before(lap) | FILLED {
                 return None;

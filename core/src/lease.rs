@@ -1,5 +1,6 @@
 //! What somebody took and must give back: a claim with an end.
 
+use crate::heap::{self, Order};
 use crate::storage::{Inline, List, Storage};
 use crate::time::Instant;
 use core::fmt;
@@ -192,7 +193,7 @@ impl<S: Storage> Leases<S> {
         let generation = entry.generation;
         // As many heap places as slots exist: this cannot be refused.
         let _ = self.heap.push(slot);
-        self.sift_up(self.heap.len() - 1);
+        self.sift(self.heap.len() - 1);
         Ok(Lease { slot, generation, deadline })
     }
 
@@ -205,8 +206,7 @@ impl<S: Storage> Leases<S> {
         let at = self.find(now, lease)?;
         let deadline = self.latest.saturating_add(ttl);
         self.slots[lease.slot as usize].deadline = deadline;
-        self.sift_up(at);
-        self.sift_down(self.slots[lease.slot as usize].link as usize);
+        self.sift(at);
         Ok(Lease { deadline, ..lease })
     }
 
@@ -277,51 +277,30 @@ impl<S: Storage> Leases<S> {
         entry.link = self.free;
         self.free = slot;
         if at < self.heap.len() {
-            let moved = self.heap[at];
-            self.sift_up(at);
-            self.sift_down(self.slots[moved as usize].link as usize);
+            self.sift(at);
         }
     }
 
-    fn deadline(&self, at: usize) -> Instant {
-        self.slots[self.heap[at] as usize].deadline
-    }
-
-    /// Notes in the slot at heap place `at` that it stands there.
-    fn place(&mut self, at: usize) {
+    /// Puts the slot at heap place `at` where its deadline belongs.
+    fn sift(&mut self, at: usize) {
         let slot = self.heap[at] as usize;
-        self.slots[slot].link = at as u32;
+        let mut order = ByDeadline(&mut self.slots);
+        heap::sift_up(&mut self.heap, at, &mut order);
+        let at = order.0[slot].link as usize;
+        heap::sift_down(&mut self.heap, at, &mut order);
+    }
+}
+
+/// The earliest deadline first; each slot knows its place.
+struct ByDeadline<'a>(&'a mut [Slot]);
+
+impl Order<u32> for ByDeadline<'_> {
+    fn before(&self, a: &u32, b: &u32) -> bool {
+        self.0[*a as usize].deadline < self.0[*b as usize].deadline
     }
 
-    fn sift_up(&mut self, mut at: usize) {
-        while at > 0 {
-            let parent = (at - 1) / 2;
-            if self.deadline(parent) <= self.deadline(at) {
-                break;
-            }
-            self.heap.swap(parent, at);
-            self.place(at);
-            at = parent;
-        }
-        self.place(at);
-    }
-
-    fn sift_down(&mut self, mut at: usize) {
-        loop {
-            let mut least = at;
-            for child in [2 * at + 1, 2 * at + 2] {
-                if child < self.heap.len() && self.deadline(child) < self.deadline(least) {
-                    least = child;
-                }
-            }
-            if least == at {
-                break;
-            }
-            self.heap.swap(least, at);
-            self.place(at);
-            at = least;
-        }
-        self.place(at);
+    fn placed(&mut self, slot: &u32, at: usize) {
+        self.0[*slot as usize].link = at as u32;
     }
 }
 

@@ -44,6 +44,7 @@ extern crate std;
 pub mod fixed;
 pub mod graph;
 pub mod hash;
+mod heap;
 pub mod lease;
 pub mod limit;
 pub mod partition;

@@ -1,5 +1,6 @@
 //! Work that depends on other work: a directed acyclic graph of tasks.
 
+use crate::heap::{self, Order};
 use crate::storage::{Full, Inline, List, Storage};
 use core::fmt;
 
@@ -282,7 +283,7 @@ impl<N: Storage, E: Storage> Dag<N, E> {
     pub fn next_ready(&mut self) -> Option<NodeId> {
         loop {
             let first = self.ready.swap_remove(0)?;
-            self.sift_down();
+            heap::sift_down(&mut self.ready, 0, &mut ByRank(&self.nodes));
             let node = &mut self.nodes[first as usize];
             // A node that got another predecessor after it was ready is not.
             if node.state == NodeState::Ready {
@@ -467,38 +468,17 @@ impl<N: Storage, E: Storage> Dag<N, E> {
         if self.ready.push(node as u32).is_err() {
             return;
         }
-        let mut at = self.ready.len() - 1;
-        while at > 0 {
-            let parent = (at - 1) / 2;
-            if !self.more_urgent(at, parent) {
-                break;
-            }
-            self.ready.swap(at, parent);
-            at = parent;
-        }
+        let last = self.ready.len() - 1;
+        heap::sift_up(&mut self.ready, last, &mut ByRank(&self.nodes));
     }
+}
 
-    fn sift_down(&mut self) {
-        let mut at = 0;
-        loop {
-            let mut first = at;
-            for child in [2 * at + 1, 2 * at + 2] {
-                if child < self.ready.len() && self.more_urgent(child, first) {
-                    first = child;
-                }
-            }
-            if first == at {
-                return;
-            }
-            self.ready.swap(at, first);
-            at = first;
-        }
-    }
+/// The highest rank first, equal ones in order of insertion.
+struct ByRank<'a>(&'a [Node]);
 
-    fn more_urgent(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (self.ready[a], self.ready[b]);
-        let (rank_a, rank_b) = (self.nodes[a as usize].rank, self.nodes[b as usize].rank);
-        (rank_a, b) > (rank_b, a)
+impl Order<u32> for ByRank<'_> {
+    fn before(&self, a: &u32, b: &u32) -> bool {
+        (self.0[*a as usize].rank, b) > (self.0[*b as usize].rank, a)
     }
 }
 

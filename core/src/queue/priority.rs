@@ -1,5 +1,6 @@
 //! A priority queue in which waiting counts: whoever waits long enough goes first.
 
+use crate::heap::{self, Order};
 use crate::storage::{Full, Inline, List, Storage};
 use crate::time::{Instant, saturating_nanos};
 use core::time::Duration;
@@ -63,9 +64,11 @@ struct Entry<T> {
     item: T,
 }
 
-impl<T> Entry<T> {
-    fn before(&self, other: &Self) -> bool {
-        (self.since, self.order) < (other.since, other.order)
+struct BySince;
+
+impl<T> Order<Entry<T>> for BySince {
+    fn before(&self, a: &Entry<T>, b: &Entry<T>) -> bool {
+        (a.since, a.order) < (b.since, b.order)
     }
 }
 
@@ -109,35 +112,16 @@ impl<T, S: Storage> PriorityQueue<T, S> {
         self.heap.push(entry).map_err(|Full(entry)| Full(entry.item))?;
         self.latest = latest;
         self.pushed += 1;
-        let mut at = self.heap.len() - 1;
-        while at > 0 {
-            let parent = (at - 1) / 2;
-            if !self.heap[at].before(&self.heap[parent]) {
-                break;
-            }
-            self.heap.swap(at, parent);
-            at = parent;
-        }
+        let last = self.heap.len() - 1;
+        heap::sift_up(&mut self.heap, last, &mut BySince);
         Ok(())
     }
 
     /// Takes the item that goes first.
     pub fn pop(&mut self) -> Option<T> {
         let first = self.heap.swap_remove(0)?;
-        let mut at = 0;
-        loop {
-            let mut least = at;
-            for child in [2 * at + 1, 2 * at + 2] {
-                if child < self.heap.len() && self.heap[child].before(&self.heap[least]) {
-                    least = child;
-                }
-            }
-            if least == at {
-                return Some(first.item);
-            }
-            self.heap.swap(at, least);
-            at = least;
-        }
+        heap::sift_down(&mut self.heap, 0, &mut BySince);
+        Some(first.item)
     }
 
     /// The item that goes first.

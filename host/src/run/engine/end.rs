@@ -270,6 +270,7 @@ impl Engine<'_> {
         let id = self.work.id(task);
         let output = (record.output || had_output).then_some(output);
         self.batch.end(&id, &record, output);
+        self.batch_worth += duration;
     }
 
     fn slow(&mut self, task: usize, duration: Duration) {

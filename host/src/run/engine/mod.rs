@@ -42,8 +42,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long a record may wait for company before it is handed to the writer.
-const BATCH_WAIT: Duration = Duration::from_millis(50);
+/// Records are handed to the writer as soon as they stand for so much work, which a crash would make run again.
+const BATCH_WORTH: Duration = Duration::from_millis(200);
+
+/// Records of less work wait so long for company.
+const BATCH_WAIT: Duration = Duration::from_millis(200);
 
 /// How often the terminal is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -103,6 +106,8 @@ pub(crate) struct Engine<'p> {
     rng: Xoshiro256PlusPlus,
     batch: Batch,
     batch_since: Option<Instant>,
+    /// The time of the tries whose records are in `batch`.
+    batch_worth: Duration,
     stopping: Option<Stop>,
     /// What was wrong with the pipeline while it ran, or with the machine.
     problem: Option<Box<Diagnostic>>,
@@ -234,6 +239,7 @@ impl<'p> Engine<'p> {
             rng: Xoshiro256PlusPlus::seed(options.seed),
             batch: Batch::default(),
             batch_since: None,
+            batch_worth: Duration::ZERO,
             stopping: None,
             problem: None,
             refused: 0,
@@ -388,10 +394,12 @@ impl<'p> Engine<'p> {
         }
         let now = self.now();
         let since = *self.batch_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= BATCH_WAIT || self.leases.is_empty() {
+        let waited = now.saturating_duration_since(since) >= BATCH_WAIT;
+        if waited || self.batch_worth >= BATCH_WORTH || self.leases.is_empty() {
             self.batch.files = self.work.files.take_fresh();
             self.writer.submit(std::mem::take(&mut self.batch));
             self.batch_since = None;
+            self.batch_worth = Duration::ZERO;
         }
         if self.writer.failed() {
             self.stop(Stop::Halted, "the store cannot be written");

@@ -59,5 +59,10 @@ pub mod storage;
 mod sync;
 pub mod time;
 
+/// The README's example is compiled and run like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 pub use rng::Rng;
 pub use time::Instant;

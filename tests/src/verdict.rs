@@ -24,7 +24,7 @@ use core::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Verdict<'a> {
-    /// The target's name, as it is printed: `host`, `chromium`, `cortex-m33`, `rv32`.
+    /// The target's name, as it is printed: `host`, `chromium`, `mps2-an521`, `virt`.
     pub target: &'a str,
     /// Which of the target's cores; 0 where there is one.
     pub core: u32,

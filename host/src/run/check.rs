@@ -227,13 +227,7 @@ fn programs(pipeline: &Pipeline, written: &HashMap<PathBuf, usize>) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::read;
-
-    #[track_caller]
-    fn refused(text: &str, message: &str, help: &str) {
-        let shown = read(text).expect_err("it was accepted").to_string();
-        assert!(shown.contains(message) && shown.contains(help) && shown.contains("p.toml:"), "{shown}");
-    }
+    use super::super::parse::{read, refused};
 
     #[test]
     fn a_cycle_is_shown_with_its_path() {

@@ -5,8 +5,7 @@ use super::pipeline::{ForEach, Items, Pipeline, Template};
 use crate::diagnostic::Result;
 use std::collections::HashSet;
 
-/// The items of `task`, in the order of their source; one that appears twice counts once. `needs_done`: whether
-/// every task that it needs is finished, so that what is missing now will not come.
+/// The items of `task`, in the order of their source; one that appears twice counts once.
 pub(crate) fn expand(pipeline: &Pipeline, task: &Template, each: &ForEach) -> Result<Vec<String>> {
     let source = &pipeline.source;
     let mut items = match &each.items {

@@ -451,7 +451,7 @@ fn machine_memory() -> Option<u64> {
 }
 
 #[cfg(test)]
-pub(crate) use tests::read;
+pub(crate) use tests::{read, refused};
 
 #[cfg(test)]
 mod tests {
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(text: &str, message: &str, help: &str) {
+    pub(crate) fn refused(text: &str, message: &str, help: &str) {
         let shown = read(text).expect_err("it was accepted").to_string();
         assert!(shown.contains(message) && shown.contains(help) && shown.contains("p.toml:"), "{shown}");
     }

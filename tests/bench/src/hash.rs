@@ -30,7 +30,7 @@ impl Hash for XxhashRust {
 struct Divvy;
 
 impl Hash for Divvy {
-    const NAME: &str = "divvy::hash (safe, scalar)";
+    const NAME: &str = "divvy::hash (safe, portable)";
     fn hash(bytes: &[u8]) -> u64 {
         divvy::hash::xxh3_64(bytes)
     }

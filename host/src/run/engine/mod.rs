@@ -394,8 +394,8 @@ impl<'p> Engine<'p> {
         }
         let now = self.now();
         let since = *self.batch_since.get_or_insert(now);
-        let waited = now.saturating_duration_since(since) >= BATCH_WAIT;
-        if waited || self.batch_worth >= BATCH_WORTH || self.leases.is_empty() {
+        let waited = now.saturating_duration_since(since);
+        if is_due(waited, self.batch_worth, self.leases.is_empty()) {
             self.batch.files = self.work.files.take_fresh();
             self.writer.submit(std::mem::take(&mut self.batch));
             self.batch_since = None;
@@ -494,5 +494,26 @@ impl<'p> Engine<'p> {
             self.next_tick = now.saturating_add(TICK);
             self.draw();
         }
+    }
+}
+
+/// Whether records that have waited so long and stand for so much work go to the writer. `idle`: nothing runs, so
+/// no other record will come soon.
+fn is_due(waited: Duration, worth: Duration, idle: bool) -> bool {
+    waited >= BATCH_WAIT || worth >= BATCH_WORTH || idle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_task_is_recorded_at_once_and_short_ones_wait_for_company() {
+        let at_once = Duration::ZERO;
+        assert!(is_due(at_once, Duration::from_secs(3_600), false));
+        assert!(is_due(at_once, Duration::from_millis(200), false), "what 100 tasks of 2 ms come to");
+        assert!(!is_due(at_once, Duration::from_millis(199), false));
+        assert!(is_due(Duration::from_millis(200), Duration::from_millis(1), false), "none wait for longer");
+        assert!(is_due(at_once, Duration::from_millis(1), true), "there is no company to come");
     }
 }

@@ -50,6 +50,7 @@ pub mod limit;
 pub mod partition;
 pub mod queue;
 pub mod retry;
+pub mod ring;
 pub mod rng;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod sched;

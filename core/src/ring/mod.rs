@@ -1,0 +1,130 @@
+//! Consistent hashing: which node does a key belong to, so that few keys move when nodes come and go?
+//!
+//! Every algorithm here answers through one trait, [`Ring`]: the owner of a key, the distinct nodes to try after it,
+//! and the owner under a bound on load.
+
+mod node;
+
+pub use node::{ChangeError, Node};
+
+use crate::fixed::Q32;
+use crate::hash::xxh3_64;
+use core::ops::ControlFlow;
+
+/// A placement of keys on nodes.
+///
+/// Nodes are known by the number that the caller gave them ([`Node::id`]); keys by their hash, which
+/// [`hash`](Self::hash) computes. An algorithm's own docs say what it cannot do: such a change is refused with
+/// [`ChangeError::Unsupported`].
+pub trait Ring {
+    /// Adds `node`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing changed.
+    fn insert(&mut self, node: Node) -> Result<(), ChangeError>;
+
+    /// Takes node `id` out, and says what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing changed.
+    fn remove(&mut self, id: u32) -> Result<Node, ChangeError>;
+
+    /// Gives node `id` another weight. 0: it stays a member and owns nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing changed.
+    fn set_weight(&mut self, id: u32, weight: u32) -> Result<(), ChangeError>;
+
+    /// Takes its keys from node `id`, which stays a member: after [`resume`](Self::resume) it owns exactly what it
+    /// owned before.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing changed.
+    fn drain(&mut self, id: u32) -> Result<(), ChangeError>;
+
+    /// Ends what [`drain`](Self::drain) began.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`]; nothing changed.
+    fn resume(&mut self, id: u32) -> Result<(), ChangeError>;
+
+    /// The nodes, in the order of their insertion.
+    fn nodes(&self) -> &[Node];
+
+    /// The node that the key with this hash belongs to, or `None` while no node has weight.
+    fn owner(&self, hash: u64) -> Option<u32>;
+
+    /// Offers the nodes with weight to `visit`, the owner first and then in the order in which the key would move
+    /// were those before them gone, until `visit` breaks. Each of them is offered at least once; one may be offered
+    /// again.
+    fn walk(&self, hash: u64, visit: impl FnMut(u32) -> ControlFlow<()>);
+
+    /// The hash by which this ring knows `key`: XXH3-64 unless the algorithm's docs say otherwise.
+    fn hash(&self, key: &[u8]) -> u64 {
+        xxh3_64(key)
+    }
+
+    /// The node that `key` belongs to, or `None` while no node has weight.
+    fn owner_of(&self, key: &[u8]) -> Option<u32> {
+        self.owner(self.hash(key))
+    }
+
+    /// Fills `out` with distinct nodes for the key, the owner first, and returns the filled part. It is shorter than
+    /// `out` when there are fewer nodes with weight. *O*(walk + `out.len()`²).
+    fn successors<'a>(&self, hash: u64, out: &'a mut [u32]) -> &'a [u32] {
+        let mut filled = 0;
+        if !out.is_empty() {
+            self.walk(hash, |node| {
+                if !out[..filled].contains(&node) {
+                    out[filled] = node;
+                    filled += 1;
+                }
+                if filled == out.len() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
+        &out[..filled]
+    }
+
+    /// The first node for the key that `accepts` takes, or `None` if it takes none.
+    fn owner_where(&self, hash: u64, mut accepts: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mut found = None;
+        self.walk(hash, |node| {
+            if accepts(node) {
+                found = Some(node);
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        found
+    }
+
+    /// The first node for the key whose load is below its bound: `slack` (at least 1) times its fair share of
+    /// `total` + 1, rounded up. `total` is the load of all nodes together, `load` that of one.
+    ///
+    /// With every placement made this way no node ever holds more than `ceil(slack × fair share)`, and there is
+    /// always a node that may take one more.
+    ///
+    /// Reference: Mirrokni, Thorup, Zadimoghaddam, *Consistent Hashing with Bounded Loads*, SODA 2018.
+    fn owner_bounded(&self, hash: u64, slack: Q32, total: u64, load: impl Fn(u32) -> u64) -> Option<u32> {
+        let weights: u64 = self.nodes().iter().map(|node| u64::from(node.share())).sum();
+        let weight_of = |id| self.nodes().iter().find(|node| node.id() == id).map_or(0, Node::share);
+        self.owner_where(hash, |id| load(id) < capacity(slack, total, weight_of(id), weights))
+    }
+}
+
+/// How much a node of `weight` may hold when `total` and one more are spread over `weights`: rounded up.
+fn capacity(slack: Q32, total: u64, weight: u32, weights: u64) -> u64 {
+    let slack = u128::from(slack.max(Q32::ONE).to_bits());
+    // Below 2^65 * 2^64 * 2^32: halved first where 128 bits would not do.
+    let fair = (u128::from(total) + 1) * u128::from(weight);
+    let whole = fair / u128::from(weights.max(1));
+    let rest = fair % u128::from(weights.max(1));
+    let bits = (whole * slack).saturating_add((rest * slack).div_ceil(u128::from(weights.max(1))));
+    u64::try_from(bits.div_ceil(1 << 32)).unwrap_or(u64::MAX)
+}

@@ -55,6 +55,7 @@ pub mod rng;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod sched;
 pub mod sim;
+pub mod sketch;
 pub mod storage;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod sync;

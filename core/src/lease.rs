@@ -20,6 +20,10 @@ pub struct Lease {
 }
 
 impl Lease {
+    pub(crate) const fn new(slot: u32, generation: u32, deadline: Instant) -> Self {
+        Self { slot, generation, deadline }
+    }
+
     /// Which slot is held: below the capacity of the [`Leases`] that gave it.
     #[must_use]
     pub const fn slot(&self) -> u32 {

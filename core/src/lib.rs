@@ -41,6 +41,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod balance;
 pub mod fixed;
 pub mod graph;
 pub mod hash;

@@ -1,0 +1,134 @@
+//! The calls that are out, each under a lease that ends in the order in which it began.
+
+use crate::lease::{Lease, Stale};
+use crate::storage::{List, Storage};
+use crate::time::Instant;
+use core::time::Duration;
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    began: Instant,
+    generation: u32,
+    /// The member's slot, or [`NONE`] while nobody has this place.
+    member: u32,
+    /// Towards the oldest call.
+    older: u32,
+    /// Towards the newest call; the next free place while nobody has this one.
+    newer: u32,
+}
+
+/// Leases that all last equally long: the oldest runs out first, so that claim, completion and reclaim are *O*(1),
+/// where a [`Leases`](crate::lease::Leases) needs a heap.
+pub(super) struct Calls<L: Storage> {
+    list: L::List<Call>,
+    free: u32,
+    oldest: u32,
+    newest: u32,
+    len: u32,
+}
+
+impl<const N: usize> Calls<crate::storage::Inline<N>> {
+    pub(super) const fn new() -> Self {
+        const { assert!(N < NONE as usize, "calls are numbered in 32 bits") };
+        Self { list: heapless::Vec::new(), free: NONE, oldest: NONE, newest: NONE, len: 0 }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Calls<crate::storage::Heap> {
+    pub(super) fn with_capacity(capacity: u32) -> Self {
+        let list = crate::storage::HeapList::with_capacity(capacity.min(NONE - 1) as usize);
+        Self { list, free: NONE, oldest: NONE, newest: NONE, len: 0 }
+    }
+}
+
+impl<L: Storage> Calls<L> {
+    pub(super) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.free == NONE && self.list.len() == self.list.capacity()
+    }
+
+    /// Notes a call to `member`, or `None` if there is no place for it. `now` never goes back.
+    pub(super) fn claim(&mut self, now: Instant, member: u32, timeout: Duration) -> Option<Lease> {
+        let call = Call { began: now, generation: 0, member, older: self.newest, newer: NONE };
+        let slot = if self.free == NONE {
+            self.list.push(call).ok()?;
+            self.list.len() as u32 - 1
+        } else {
+            let slot = self.free;
+            let place = &mut self.list[slot as usize];
+            self.free = place.newer;
+            *place = Call { generation: place.generation, ..call };
+            slot
+        };
+        match self.list.get_mut(self.newest as usize) {
+            Some(newest) => newest.newer = slot,
+            None => self.oldest = slot,
+        }
+        self.newest = slot;
+        self.len += 1;
+        Some(Lease::new(slot, self.list[slot as usize].generation, now.saturating_add(timeout)))
+    }
+
+    /// Ends a call in time: to which member it went and when it began.
+    pub(super) fn complete(
+        &mut self,
+        now: Instant,
+        lease: Lease,
+        timeout: Duration,
+    ) -> Result<(u32, Instant), Stale> {
+        let slot = lease.slot();
+        match self.list.get(slot as usize) {
+            Some(call) if call.member != NONE && call.generation == lease.generation() => {
+                let (member, began) = (call.member, call.began);
+                if began.saturating_add(timeout) <= now {
+                    return Err(Stale::Expired);
+                }
+                self.release(slot);
+                Ok((member, began))
+            }
+            _ => Err(Stale::Unknown),
+        }
+    }
+
+    /// Takes back the oldest call if its time is over.
+    pub(super) fn reclaim(&mut self, now: Instant, timeout: Duration) -> Option<(u32, Instant)> {
+        let slot = self.oldest;
+        let call = self.list.get(slot as usize)?;
+        let (member, began) = (call.member, call.began);
+        if began.saturating_add(timeout) > now {
+            return None;
+        }
+        self.release(slot);
+        Some((member, began))
+    }
+
+    /// When the oldest call is lost.
+    pub(super) fn next_deadline(&self, timeout: Duration) -> Option<Instant> {
+        Some(self.list.get(self.oldest as usize)?.began.saturating_add(timeout))
+    }
+
+    fn release(&mut self, slot: u32) {
+        let free = self.free;
+        let call = &mut self.list[slot as usize];
+        let (older, newer) = (call.older, call.newer);
+        call.member = NONE;
+        call.generation = call.generation.wrapping_add(1);
+        call.newer = free;
+        self.free = slot;
+        match self.list.get_mut(older as usize) {
+            Some(call) => call.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.list.get_mut(newer as usize) {
+            Some(call) => call.older = older,
+            None => self.newest = older,
+        }
+        self.len -= 1;
+    }
+}

@@ -1,0 +1,391 @@
+//! The members that work can go to, and what is known about each.
+
+use super::calls::Calls;
+use super::member::{Member, MemberId, Slot, State};
+use super::policy::{Ended, Outcome, Report};
+use crate::lease::{Lease, Stale};
+use crate::storage::{Inline, List, Storage};
+use crate::time::Instant;
+use core::fmt;
+use core::time::Duration;
+
+/// Why the membership did not change. Nothing changed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum FleetError {
+    /// A member of this name is there already. Remedy: re-weight that one, or remove it first.
+    Duplicate,
+    /// The id is of a member that is gone. Remedy: none is needed.
+    Unknown,
+    /// There is no slot for another member. Remedy: a larger capacity, or wait until the calls to a removed one end.
+    Full,
+    /// The weights together do not fit 32 bits. Remedy: smaller weights in the same proportion.
+    TooHeavy,
+}
+
+impl fmt::Display for FleetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Duplicate => "a member of this name is there already; re-weight it or remove it first",
+            Self::Unknown => "the member is gone",
+            Self::Full => "no slot for another member; choose a larger capacity",
+            Self::TooHeavy => "the weights together exceed 32 bits; use smaller ones in the same proportion",
+        })
+    }
+}
+
+impl core::error::Error for FleetError {}
+
+/// The members that work can go to: their weights and states, the calls that each has, and how they fared.
+///
+/// Counts belong to the fleet and not to a policy, so they survive a change of policy as well as one of membership.
+/// Each call is under a [`Lease`]: a caller that vanishes holds nothing for longer than the fleet's timeout.
+pub struct Fleet<M: Storage, L: Storage> {
+    slots: M::List<Slot>,
+    /// The slots that take new work, ascending.
+    ready: M::List<u32>,
+    calls: Calls<L>,
+    timeout: Duration,
+    latest: Instant,
+    epoch: u32,
+    members: u32,
+    weight: u32,
+}
+
+impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
+    /// An empty fleet for `M` members and `L` calls at once, each of which is lost `timeout` after it began.
+    #[must_use]
+    pub const fn new(timeout: Duration) -> Self {
+        const { assert!(M < u32::MAX as usize, "slots are numbered in 32 bits") };
+        Self {
+            slots: heapless::Vec::new(),
+            ready: heapless::Vec::new(),
+            calls: Calls::<Inline<L>>::new(),
+            timeout,
+            latest: Instant::ZERO,
+            epoch: 0,
+            members: 0,
+            weight: 0,
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Fleet<crate::storage::Heap, crate::storage::Heap> {
+    /// An empty fleet for `members` and `calls` at once, allocated now.
+    #[must_use]
+    pub fn with_capacity(timeout: Duration, members: u32, calls: u32) -> Self {
+        use crate::storage::HeapList;
+        Self {
+            slots: HeapList::with_capacity(members as usize),
+            ready: HeapList::with_capacity(members as usize),
+            calls: Calls::<crate::storage::Heap>::with_capacity(calls),
+            timeout,
+            latest: Instant::ZERO,
+            epoch: 0,
+            members: 0,
+            weight: 0,
+        }
+    }
+}
+
+impl<M: Storage, L: Storage> Fleet<M, L> {
+    /// Adds `member`, which takes work from now on. One of this name that was removed and still has calls out comes
+    /// back with them.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError`]; nothing changed.
+    pub fn insert(&mut self, now: Instant, member: Member) -> Result<MemberId, FleetError> {
+        self.clock(now);
+        let known = self.slots.iter().position(|slot| slot.state != State::Vacant && slot.key == member.key);
+        if known.is_some_and(|at| self.slots[at].state != State::Leaving) {
+            return Err(FleetError::Duplicate);
+        }
+        let weight = self.weight.checked_add(member.weight).ok_or(FleetError::TooHeavy)?;
+        let at = known.or_else(|| self.slots.iter().position(|slot| slot.state == State::Vacant));
+        let fresh = Slot {
+            key: member.key,
+            joined: self.latest,
+            generation: 0,
+            weight: member.weight,
+            in_flight: 0,
+            picks: 0,
+            zone: member.zone,
+            state: State::Up,
+        };
+        let at = match at {
+            Some(at) => {
+                let old = self.slots[at];
+                // Calls to a removed member of the same name are calls to this one.
+                self.slots[at] =
+                    Slot { generation: old.generation.wrapping_add(1), in_flight: old.in_flight, ..fresh };
+                at
+            }
+            None => {
+                self.slots.push(fresh).map_err(|_| FleetError::Full)?;
+                self.slots.len() - 1
+            }
+        };
+        self.weight = weight;
+        self.members += 1;
+        self.refresh();
+        Ok(self.id_of(at as u32))
+    }
+
+    /// Takes the member out. Calls to it may still be completed.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::Unknown`]; nothing changed.
+    pub fn remove(&mut self, now: Instant, id: MemberId) -> Result<(), FleetError> {
+        self.clock(now);
+        let slot = self.find(id)?;
+        slot.state = if slot.in_flight == 0 { State::Vacant } else { State::Leaving };
+        let weight = slot.weight;
+        self.weight -= weight;
+        self.members -= 1;
+        self.refresh();
+        Ok(())
+    }
+
+    /// Gives the member another weight. 0: it gets no new work.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError`]; nothing changed.
+    pub fn set_weight(&mut self, id: MemberId, weight: u32) -> Result<(), FleetError> {
+        let total = self.weight;
+        let slot = self.find(id)?;
+        let total = (total - slot.weight).checked_add(weight).ok_or(FleetError::TooHeavy)?;
+        slot.weight = weight;
+        self.weight = total;
+        self.refresh();
+        Ok(())
+    }
+
+    /// Gives the member no new work until [`resume`](Self::resume); what it has is finished.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::Unknown`]; nothing changed.
+    pub fn drain(&mut self, id: MemberId) -> Result<(), FleetError> {
+        self.set_state(id, State::Draining)
+    }
+
+    /// Says that the member cannot work, until [`resume`](Self::resume).
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::Unknown`]; nothing changed.
+    pub fn mark_down(&mut self, id: MemberId) -> Result<(), FleetError> {
+        self.set_state(id, State::Down)
+    }
+
+    /// Lets the member take new work again.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::Unknown`]; nothing changed.
+    pub fn resume(&mut self, id: MemberId) -> Result<(), FleetError> {
+        self.set_state(id, State::Up)
+    }
+
+    fn set_state(&mut self, id: MemberId, state: State) -> Result<(), FleetError> {
+        self.find(id)?.state = state;
+        self.refresh();
+        Ok(())
+    }
+
+    /// The member of this name.
+    #[must_use]
+    pub fn find_name(&self, name: &[u8]) -> Option<MemberId> {
+        let key = crate::hash::xxh3_64(name);
+        let at = self.slots.iter().position(|slot| slot.is_member() && slot.key == key)?;
+        Some(self.id_of(at as u32))
+    }
+
+    /// The slots that take new work, ascending.
+    #[must_use]
+    pub fn ready(&self) -> &[u32] {
+        &self.ready
+    }
+
+    /// Another number after each change of [`ready`](Self::ready) or of a weight.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// How many slots there may be; slot numbers are below it.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        self.slots.capacity() as u32
+    }
+
+    /// How many members there are, whatever their state.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.members
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.members == 0
+    }
+
+    /// The member in `slot`.
+    #[must_use]
+    pub fn id(&self, slot: u32) -> Option<MemberId> {
+        self.slots.get(slot as usize).filter(|slot| slot.is_member())?;
+        Some(self.id_of(slot))
+    }
+
+    /// The hash of the name of the member in `slot`; 0 where nobody is.
+    #[must_use]
+    pub fn key(&self, slot: u32) -> u64 {
+        self.slots.get(slot as usize).map_or(0, |slot| slot.key)
+    }
+
+    /// The weight of the member in `slot`; 0 where nobody is.
+    #[must_use]
+    pub fn weight(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(0, |slot| slot.weight)
+    }
+
+    /// The zone of the member in `slot`.
+    #[must_use]
+    pub fn zone(&self, slot: u32) -> u16 {
+        self.slots.get(slot as usize).map_or(0, |slot| slot.zone)
+    }
+
+    /// The state of `slot`.
+    #[must_use]
+    pub fn state(&self, slot: u32) -> State {
+        self.slots.get(slot as usize).map_or(State::Vacant, |slot| slot.state)
+    }
+
+    /// The calls that the member in `slot` has from this fleet.
+    #[must_use]
+    pub fn in_flight(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(0, |slot| slot.in_flight)
+    }
+
+    /// The load that policies compare: what the member last reported plus what it was sent since, or its calls in
+    /// flight if it never reported.
+    #[must_use]
+    pub fn load(&self, slot: u32) -> u32 {
+        self.in_flight(slot)
+    }
+
+    /// How many calls were given to the member in `slot`, modulo 2³².
+    #[must_use]
+    pub fn picks(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(0, |slot| slot.picks)
+    }
+
+    /// Calls that are out.
+    #[must_use]
+    pub const fn calls(&self) -> u32 {
+        self.calls.len()
+    }
+
+    /// Whether there is no place for another call.
+    #[must_use]
+    pub fn calls_full(&self) -> bool {
+        self.calls.is_full()
+    }
+
+    /// When something happens by itself: a call is lost.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.calls.next_deadline(self.timeout)
+    }
+
+    /// Notes a call to the member in `slot`.
+    pub(super) fn claim(&mut self, now: Instant, slot: u32) -> Option<Lease> {
+        self.clock(now);
+        let lease = self.calls.claim(self.latest, slot, self.timeout)?;
+        let member = self.slots.get_mut(slot as usize)?;
+        member.in_flight += 1;
+        member.picks = member.picks.wrapping_add(1);
+        Some(lease)
+    }
+
+    /// Ends a call in time.
+    pub(super) fn complete(&mut self, now: Instant, lease: Lease, outcome: Outcome) -> Result<Ended, Stale> {
+        self.clock(now);
+        let (slot, began) = self.calls.complete(self.latest, lease, self.timeout)?;
+        Ok(self.end(slot, outcome, began))
+    }
+
+    /// Takes back the oldest call whose time is over.
+    pub(super) fn reclaim(&mut self, now: Instant) -> Option<Ended> {
+        self.clock(now);
+        let (slot, began) = self.calls.reclaim(self.latest, self.timeout)?;
+        Some(self.end(slot, Outcome::Failure, began))
+    }
+
+    /// The member says how it is.
+    pub(super) fn report(&mut self, now: Instant, id: MemberId, _report: &Report) -> Result<(), FleetError> {
+        self.clock(now);
+        self.find(id)?;
+        Ok(())
+    }
+
+    fn end(&mut self, slot: u32, outcome: Outcome, began: Instant) -> Ended {
+        let latency = self.latest.saturating_duration_since(began);
+        let member = &mut self.slots[slot as usize];
+        member.in_flight -= 1;
+        if member.state == State::Leaving && member.in_flight == 0 {
+            member.state = State::Vacant;
+        }
+        Ended { slot, outcome, latency }
+    }
+
+    /// The fleet's clock: the latest `now` that it saw.
+    pub(super) fn clock(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    fn id_of(&self, slot: u32) -> MemberId {
+        MemberId { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    fn find(&mut self, id: MemberId) -> Result<&mut Slot, FleetError> {
+        self.slots
+            .get_mut(id.slot as usize)
+            .filter(|slot| slot.generation == id.generation && slot.is_member())
+            .ok_or(FleetError::Unknown)
+    }
+
+    /// Finds the ready slots anew after a change.
+    fn refresh(&mut self) {
+        self.ready.clear();
+        for (at, slot) in self.slots.iter().enumerate() {
+            if slot.state == State::Up && slot.weight > 0 {
+                // As many places as slots: this cannot be refused.
+                let _ = self.ready.push(at as u32);
+            }
+        }
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+}
+
+impl<M: Storage, L: Storage> fmt::Debug for Fleet<M, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet")
+            .field("slots", &&*self.slots)
+            .field("calls", &self.calls.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    fn is_member(&self) -> bool {
+        !matches!(self.state, State::Vacant | State::Leaving)
+    }
+}

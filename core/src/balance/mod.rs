@@ -1,0 +1,16 @@
+//! Choosing who gets the work: a [`Fleet`] of members, and policies that choose among those that are ready.
+
+mod balancer;
+mod calls;
+mod fleet;
+mod member;
+mod policy;
+mod request;
+mod round_robin;
+
+pub use balancer::{Balancer, Pick};
+pub use fleet::{Fleet, FleetError};
+pub use member::{Member, MemberId, State};
+pub use policy::{Choice, Ended, Outcome, Policy, Refusal, Report, View, Why};
+pub use request::Request;
+pub use round_robin::RoundRobin;

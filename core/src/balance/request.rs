@@ -1,0 +1,94 @@
+//! What is to be placed.
+
+use crate::hash::xxh3_64;
+
+/// What a policy may know of the work that it places. Everything is optional.
+///
+/// # Examples
+///
+/// ```
+/// use divvy::balance::Request;
+///
+/// let request = Request::new().key(b"user:17").zone(2).avoid(&[4]);
+/// assert!(request.avoids(4) && !request.avoids(5));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Request<'a> {
+    key: Option<u64>,
+    zone: Option<u16>,
+    avoid: &'a [u32],
+    features: &'a [u32],
+}
+
+impl<'a> Request<'a> {
+    /// Work of which nothing is known.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { key: None, zone: None, avoid: &[], features: &[] }
+    }
+
+    /// Work that belongs to `key`: the policies that look at keys keep it together.
+    #[must_use]
+    pub const fn key(self, key: &[u8]) -> Self {
+        self.key_hash(xxh3_64(key))
+    }
+
+    /// As [`key`](Self::key), for a key whose XXH3-64 is `hash`.
+    #[must_use]
+    pub const fn key_hash(mut self, hash: u64) -> Self {
+        self.key = Some(hash);
+        self
+    }
+
+    /// Work that comes from `zone`.
+    #[must_use]
+    pub const fn zone(mut self, zone: u16) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+
+    /// Work that the members in these slots shall not get: a retry names those that it was tried on.
+    #[must_use]
+    pub const fn avoid(mut self, slots: &'a [u32]) -> Self {
+        self.avoid = slots;
+        self
+    }
+
+    /// Work with these features (sizes, counts, one-hot classes), from which a learning policy estimates its run time.
+    #[must_use]
+    pub const fn features(mut self, features: &'a [u32]) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// The hash of the key, if there is one.
+    #[must_use]
+    pub const fn hash(&self) -> Option<u64> {
+        self.key
+    }
+
+    /// The zone that it comes from, if it says so.
+    #[must_use]
+    pub const fn from_zone(&self) -> Option<u16> {
+        self.zone
+    }
+
+    /// The slots that shall not get it.
+    #[must_use]
+    pub const fn avoided(&self) -> &'a [u32] {
+        self.avoid
+    }
+
+    /// Its features.
+    #[must_use]
+    pub const fn feature_values(&self) -> &'a [u32] {
+        self.features
+    }
+
+    /// Whether the member in `slot` shall not get it.
+    #[must_use]
+    pub fn avoids(&self, slot: u32) -> bool {
+        self.avoid.contains(&slot)
+    }
+}

@@ -1,0 +1,45 @@
+//! Each in its turn.
+
+use super::policy::{Choice, Policy, Refusal, View, Why};
+use super::request::Request;
+use crate::storage::Storage;
+use crate::{Instant, Rng};
+
+/// Each candidate in its turn, without regard to weight or load.
+///
+/// *When not to use it:* when members or requests differ in cost; the slowest member then decides.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct RoundRobin {
+    /// The slot after the one that was last chosen.
+    next: u32,
+}
+
+impl RoundRobin {
+    /// A round that begins with the lowest slot.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { next: 0 }
+    }
+}
+
+impl Policy for RoundRobin {
+    fn choose<M: Storage, L: Storage>(
+        &mut self,
+        _now: Instant,
+        view: View<'_, M, L>,
+        request: &Request<'_>,
+        _rng: &mut impl Rng,
+    ) -> Result<Choice, Refusal> {
+        let slots = view.slots();
+        // Nearly always the candidates are all slots from 0 on, and the guess is right.
+        let at = match slots.get(self.next as usize) {
+            Some(slot) if *slot == self.next => self.next as usize,
+            _ => slots.partition_point(|slot| *slot < self.next),
+        };
+        let turn = slots[at..].iter().chain(&slots[..at]).find(|slot| !request.avoids(**slot));
+        let slot = *turn.ok_or_else(|| view.refusal())?;
+        self.next = slot.wrapping_add(1);
+        Ok(Choice { slot, why: Why::Turn })
+    }
+}

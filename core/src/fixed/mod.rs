@@ -1,5 +1,9 @@
 //! Numbers between the integers, without floats.
 
+mod exp;
+
+pub use exp::{exp2, exp2_neg, neg_log2};
+
 use core::fmt;
 
 /// An unsigned fixed-point number with 32 integer and 32 fraction bits (the Q notation's UQ32.32).
@@ -34,6 +38,8 @@ impl Q32 {
     pub const ZERO: Self = Self(0);
     /// 1.
     pub const ONE: Self = Self(1 << 32);
+    /// The natural logarithm of 2, rounded to the nearest.
+    pub const LN_2: Self = Self(2_977_044_472);
     /// The largest number: 2³² − 2⁻³².
     pub const MAX: Self = Self(u64::MAX);
 

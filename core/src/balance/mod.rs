@@ -3,14 +3,20 @@
 mod balancer;
 mod calls;
 mod fleet;
+mod hash_key;
 mod member;
 mod policy;
+mod registry;
 mod request;
 mod round_robin;
 
 pub use balancer::{Balancer, Pick};
 pub use fleet::{Fleet, FleetError};
+pub use hash_key::HashKey;
 pub use member::{Member, MemberId, State};
 pub use policy::{Choice, Ended, Outcome, Policy, Refusal, Report, View, Why};
+#[cfg(feature = "alloc")]
+pub use registry::AnyPolicy;
+pub use registry::{Kind, UnknownKind};
 pub use request::Request;
 pub use round_robin::RoundRobin;

@@ -43,6 +43,12 @@ impl Diagnostic {
         self
     }
 
+    /// Adds the remedy if there is none yet.
+    pub(crate) fn or_help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
+        self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -107,7 +113,7 @@ impl Source {
 
     /// A problem at `span` of this file.
     pub(crate) fn error(&self, span: Range<usize>, message: impl Into<String>) -> Box<Diagnostic> {
-        let mut diagnostic = Diagnostic::new(Exit::Pipeline, message);
+        let mut diagnostic = Diagnostic::new(Exit::File, message);
         diagnostic.place = Some(self.place(span));
         diagnostic
     }

@@ -11,8 +11,8 @@ pub(crate) enum Exit {
     Failed,
     /// The command line is wrong.
     Usage,
-    /// The pipeline file cannot be used.
-    Pipeline,
+    /// A file that people write (a pipeline, a scenario, a trace) cannot be used.
+    File,
     /// The store cannot be used.
     Store,
     /// Another run has the store.
@@ -41,7 +41,7 @@ Exit codes:
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
-            Exit::Pipeline => 3,
+            Exit::File => 3,
             Exit::Store => 4,
             Exit::Busy => 5,
             Exit::System => 6,

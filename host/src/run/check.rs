@@ -3,7 +3,7 @@
 use super::pipeline::{CORES, Command, EnvValue, Items, MEMORY, Pipeline};
 use super::process;
 use super::text::Text;
-use super::units;
+use crate::config::units;
 use crate::diagnostic::{Diagnostic, Result};
 use divvy::graph::Dag;
 use divvy::storage::Heap;

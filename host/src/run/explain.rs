@@ -1,8 +1,8 @@
 //! Why a task is not running, or would run again.
 
 use super::key::Decision;
-use super::units::show_duration;
 use super::work::{State, Work};
+use crate::config::units::show_duration;
 use crate::diagnostic::{Diagnostic, Result, suggest};
 use crate::exit::Exit;
 use serde::{Deserialize, Serialize};

@@ -20,7 +20,5 @@ pub(crate) mod plan;
 mod process;
 mod ready;
 pub(crate) mod report;
-mod section;
 mod text;
-pub(crate) mod units;
 pub(crate) mod work;

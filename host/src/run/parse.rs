@@ -4,11 +4,11 @@ use super::check;
 use super::pipeline::{
     CORES, Command, EnvValue, ForEach, Items, Limit, MEMORY, Pipeline, Resources, Template,
 };
-use super::section::{
+use super::text::Text;
+use crate::config::section::{
     Section, Value, boolean, items, memory, positive_duration, signed, string, strings, whole, wrong_type,
 };
-use super::text::Text;
-use super::units;
+use crate::config::{self, units};
 use crate::diagnostic::{Diagnostic, Result, Source, suggest};
 use crate::exit::Exit;
 use divvy::fixed::Q32;
@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 const TOP_KEYS: [&str; 4] = ["pipeline", "resources", "limit", "task"];
 const PIPELINE_KEYS: [&str; 2] = ["name", "aging"];
@@ -47,23 +47,14 @@ const BACKOFF_KEYS: [&str; 3] = ["base", "cap", "factor"];
 impl Pipeline {
     /// Reads and checks the pipeline file at `path`; `jobs` is how many cores there are to share.
     pub(crate) fn load(path: &Path, jobs: u64) -> Result<Self> {
-        let no_file = |error: std::io::Error| {
-            Diagnostic::new(
-                Exit::Pipeline,
-                format!("cannot read the pipeline file {}: {error}", path.display()),
-            )
-        };
-        let text = std::fs::read(path).map_err(no_file).map_err(|error| {
-            error.help("`divvy run` takes the path of a pipeline file, such as pipeline.toml")
-        })?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let source = Source::new(path, String::from_utf8_lossy(error.as_bytes()).into_owned());
-            source.error(at..at + 1, "the file is not UTF-8 text here").help("save the file as UTF-8")
+        let source = config::read(path, "pipeline file").map_err(|error| {
+            error.or_help("`divvy run` takes the path of a pipeline file, such as pipeline.toml")
         })?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let root = parent.canonicalize().map_err(no_file)?;
-        let mut pipeline = parse(Source::new(path, text), &root, jobs)?;
+        let root = parent.canonicalize().map_err(|error| {
+            Diagnostic::new(Exit::File, format!("cannot find the folder {}: {error}", parent.display()))
+        })?;
+        let mut pipeline = parse(source, &root, jobs)?;
         check::check(&mut pipeline)?;
         Ok(pipeline)
     }
@@ -71,10 +62,7 @@ impl Pipeline {
 
 fn parse(source: Source, root: &Path, jobs: u64) -> Result<Pipeline> {
     let text = source.text.clone();
-    let table = DeTable::parse(&text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        source.error(span, format!("this is not TOML: {}", error.message())).help(toml_help(error.message()))
-    })?;
+    let table = config::toml(&source, &text, "a task begins with [task.NAME]")?;
     let top = Section { source: &source, name: String::new(), table: table.get_ref(), span: table.span() };
     top.only(&TOP_KEYS)?;
 
@@ -133,16 +121,6 @@ fn parse(source: Source, root: &Path, jobs: u64) -> Result<Pipeline> {
             .help("add one:\n[task.hello]\nrun = \"echo hello\""));
     }
     Ok(pipeline)
-}
-
-fn toml_help(message: &str) -> &'static str {
-    if message.contains("duplicate key") {
-        "every task and every key is written once; rename or remove one"
-    } else if message.contains("string") || message.contains("quote") {
-        "texts stand in quotes: \"…\"; one with backslashes or double quotes in '…', one of several lines in '''…'''"
-    } else {
-        "see https://toml.io for the format; a key is written `name = value`, a task begins with [task.NAME]"
-    }
 }
 
 fn read_resources(source: &Source, section: Option<Section<'_>>, jobs: u64) -> Result<Resources> {

@@ -1,9 +1,9 @@
 //! What a run that is going on says about a task that is not done.
 
 use super::Engine;
+use crate::config::units::show_duration;
 use crate::run::explain;
 use crate::run::live::Answer;
-use crate::run::units::show_duration;
 use crate::run::work::State;
 use std::cmp::Reverse;
 

@@ -1,8 +1,8 @@
 //! One line per start and end, for pipes and logs, on standard error; the closing table on standard output.
 
 use super::{Report, SHOWN_LINES, quoted, summary};
+use crate::config::units::show_duration;
 use crate::run::event::Event;
-use crate::run::units::show_duration;
 use std::io::{BufWriter, Stderr, Write};
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 
 use super::summary::{self, shorten};
 use super::{Report, Status, plain};
+use crate::config::units::show_duration;
 use crate::run::event::Event;
-use crate::run::units::show_duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;

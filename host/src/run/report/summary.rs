@@ -1,7 +1,7 @@
 //! The table at the end of a run.
 
+use crate::config::units::show_duration;
 use crate::run::event::Summary;
-use crate::run::units::show_duration;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 use std::io::Write as _;

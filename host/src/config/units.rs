@@ -1,4 +1,4 @@
-//! How times, sizes and rates are written in a pipeline file, and how they are shown.
+//! How times, sizes and rates are written in files and options, and how they are shown.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

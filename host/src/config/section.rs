@@ -8,29 +8,29 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A value and where it stands.
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// One table of the file.
-pub(super) struct Section<'a> {
-    pub(super) source: &'a Source,
-    pub(super) name: String,
-    pub(super) table: &'a DeTable<'a>,
-    pub(super) span: Range<usize>,
+pub(crate) struct Section<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) name: String,
+    pub(crate) table: &'a DeTable<'a>,
+    pub(crate) span: Range<usize>,
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value<'a>> {
         self.table.get(key)
     }
 
-    pub(super) fn in_order(&self) -> Vec<(&'a Spanned<std::borrow::Cow<'a, str>>, &'a Value<'a>)> {
+    pub(crate) fn in_order(&self) -> Vec<(&'a Spanned<std::borrow::Cow<'a, str>>, &'a Value<'a>)> {
         let mut entries: Vec<_> = self.table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         entries
     }
 
     /// Refuses every key that is not one of `known`.
-    pub(super) fn only(&self, known: &[&str]) -> Result<()> {
+    pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
         for (key, _) in self.in_order() {
             if !known.contains(&key.get_ref().as_ref()) {
                 let key_name = key.get_ref();
@@ -44,7 +44,7 @@ impl<'a> Section<'a> {
         Ok(())
     }
 
-    pub(super) fn section(&self, key: &str) -> Result<Option<Section<'a>>> {
+    pub(crate) fn section(&self, key: &str) -> Result<Option<Section<'a>>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let Some(table) = value.get_ref().as_table() else {
             return Err(wrong_type(self.source, key, value, "a table")
@@ -53,7 +53,7 @@ impl<'a> Section<'a> {
         Ok(Some(Section { source: self.source, name: key.to_owned(), table, span: value.span() }))
     }
 
-    pub(super) fn nested(&self, key: &str, value: &'a Value<'a>, form: &str) -> Result<Section<'a>> {
+    pub(crate) fn nested(&self, key: &str, value: &'a Value<'a>, form: &str) -> Result<Section<'a>> {
         let Some(table) = value.get_ref().as_table() else {
             return Err(wrong_type(self.source, key, value, "a table").help(format!("write {form}")));
         };
@@ -61,7 +61,7 @@ impl<'a> Section<'a> {
     }
 }
 
-pub(super) fn wrong_type(source: &Source, key: &str, value: &Value<'_>, wanted: &str) -> Box<Diagnostic> {
+pub(crate) fn wrong_type(source: &Source, key: &str, value: &Value<'_>, wanted: &str) -> Box<Diagnostic> {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
@@ -74,12 +74,12 @@ pub(super) fn wrong_type(source: &Source, key: &str, value: &Value<'_>, wanted: 
     source.error(value.span(), format!("`{key}` is {found}")).help(format!("it takes {wanted}"))
 }
 
-pub(super) fn string<'a>(source: &Source, key: &str, value: &'a Value<'_>) -> Result<&'a str> {
+pub(crate) fn string<'a>(source: &Source, key: &str, value: &'a Value<'_>) -> Result<&'a str> {
     value.get_ref().as_str().ok_or_else(|| wrong_type(source, key, value, "a text in quotes"))
 }
 
 /// A list of texts; a single text counts as a list of one.
-pub(super) fn strings(source: &Source, key: &str, value: &Value<'_>) -> Result<Vec<(String, Range<usize>)>> {
+pub(crate) fn strings(source: &Source, key: &str, value: &Value<'_>) -> Result<Vec<(String, Range<usize>)>> {
     let wrong = |value| wrong_type(source, key, value, "a list of texts: [\"a\", \"b\"]");
     match value.get_ref() {
         DeValue::String(text) => Ok(vec![(text.to_string(), value.span())]),
@@ -94,7 +94,7 @@ pub(super) fn strings(source: &Source, key: &str, value: &Value<'_>) -> Result<V
 }
 
 /// The items of a `list`: texts or whole numbers.
-pub(super) fn items(source: &Source, value: &Value<'_>) -> Result<Vec<String>> {
+pub(crate) fn items(source: &Source, value: &Value<'_>) -> Result<Vec<String>> {
     let wrong = |value| wrong_type(source, "list", value, "a list of texts or numbers: [\"a\", \"b\"]");
     let array = value.get_ref().as_array().ok_or_else(|| wrong(value))?;
     let mut items = Vec::new();
@@ -114,7 +114,7 @@ pub(super) fn items(source: &Source, value: &Value<'_>) -> Result<Vec<String>> {
     Ok(items)
 }
 
-pub(super) fn signed(source: &Source, key: &str, value: &Value<'_>, min: i64, max: i64) -> Result<i64> {
+pub(crate) fn signed(source: &Source, key: &str, value: &Value<'_>, min: i64, max: i64) -> Result<i64> {
     let wanted = || {
         if min == 0 && max == i64::MAX {
             "a whole number".to_owned()
@@ -133,16 +133,16 @@ pub(super) fn signed(source: &Source, key: &str, value: &Value<'_>, min: i64, ma
     }
 }
 
-pub(super) fn whole(source: &Source, key: &str, value: &Value<'_>, min: u64, max: u64) -> Result<u64> {
+pub(crate) fn whole(source: &Source, key: &str, value: &Value<'_>, min: u64, max: u64) -> Result<u64> {
     let clamp = |n| i64::try_from(n).unwrap_or(i64::MAX);
     Ok(signed(source, key, value, clamp(min), clamp(max))?.unsigned_abs())
 }
 
-pub(super) fn boolean(source: &Source, key: &str, value: &Value<'_>) -> Result<bool> {
+pub(crate) fn boolean(source: &Source, key: &str, value: &Value<'_>) -> Result<bool> {
     value.get_ref().as_bool().ok_or_else(|| wrong_type(source, key, value, "true or false"))
 }
 
-pub(super) fn positive_duration(source: &Source, key: &str, value: &Value<'_>) -> Result<Duration> {
+pub(crate) fn positive_duration(source: &Source, key: &str, value: &Value<'_>) -> Result<Duration> {
     let text = string(source, key, value)
         .map_err(|error| error.help("write a time with its unit: \"250ms\", \"30s\", \"1h30m\""))?;
     units::duration(text).filter(|duration| !duration.is_zero()).ok_or_else(|| {
@@ -152,7 +152,7 @@ pub(super) fn positive_duration(source: &Source, key: &str, value: &Value<'_>) -
     })
 }
 
-pub(super) fn memory(source: &Source, key: &str, value: &Value<'_>) -> Result<u64> {
+pub(crate) fn memory(source: &Source, key: &str, value: &Value<'_>) -> Result<u64> {
     if value.get_ref().is_integer() {
         return whole(source, key, value, 0, i64::MAX as u64);
     }

@@ -204,7 +204,7 @@ impl<S: Storage> SpaceSaving<S> {
     /// Halves every count, rounded down, as if each key had come half as often. Keys that are left with nothing lose
     /// their counter.
     ///
-    /// All guarantees go on to hold, for the halved counts.
+    /// All guarantees go on to hold for the halved counts, though rounding may leave an error 1 above *N* / *m*.
     pub fn halve(&mut self) {
         self.total /= 2;
         for counter in self.counters.iter_mut() {

@@ -34,11 +34,12 @@ impl<S: Storage> SpaceSaving<S> {
         assert_eq!(groups.len() + free.1, self.groups.len());
     }
 
-    /// The published guarantees, against the true counts.
-    fn check_against(&self, truth: &HashMap<u64, u64>, total: u64) {
+    /// The published guarantees, against the true counts. Halving rounds, which may add 1 to an error.
+    fn check_against(&self, truth: &HashMap<u64, u64>, total: u64, halved: bool) {
         let most = total / self.capacity() as u64;
         assert_eq!(self.total(), total);
         assert!(self.max_error() <= most);
+        let most = most + u64::from(halved);
         for hitter in self.iter() {
             let exact = truth.get(&hitter.key).copied().unwrap_or(0);
             assert!(hitter.at_least() <= exact && exact <= hitter.count, "{hitter:?}, {exact}");
@@ -76,7 +77,7 @@ proptest! {
     fn counts_keep_their_bounds_through_records_halving_and_merging(steps in steps()) {
         let mut sketch = SpaceSaving::<Inline<10>>::new();
         let mut truth = HashMap::new();
-        let mut total = 0;
+        let (mut total, mut halved) = (0, false);
         for step in steps {
             match step {
                 Step::Record(key, n) => {
@@ -89,6 +90,7 @@ proptest! {
                     sketch.halve();
                     truth.values_mut().for_each(|count| *count /= 2);
                     total /= 2;
+                    halved = true;
                 }
                 Step::Merge(records) => {
                     let mut other = SpaceSaving::<Inline<10>>::new();
@@ -101,7 +103,7 @@ proptest! {
                 }
             }
             sketch.check();
-            sketch.check_against(&truth, total);
+            sketch.check_against(&truth, total, halved);
         }
     }
 

@@ -14,12 +14,16 @@
 
 mod even;
 mod hash;
+mod range;
 mod round_robin;
 mod skew;
+mod splitters;
 mod weighted;
 
 pub use even::{Even, TooManyBatches};
 pub use hash::HashPartition;
+pub use range::{RangePartition, SplitError};
 pub use round_robin::RoundRobin;
 pub use skew::skew;
+pub use splitters::{Splitter, Splitters};
 pub use weighted::{Weighted, WeightsError, apportion};

@@ -14,5 +14,6 @@ mod diagnostic;
 mod exit;
 mod run;
 mod store;
+mod table;
 
 pub use cli::main;

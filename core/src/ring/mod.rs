@@ -3,9 +3,22 @@
 //! Every algorithm here answers through one trait, [`Ring`]: the owner of a key, the distinct nodes to try after it,
 //! and the owner under a bound on load.
 
+mod anchor;
+mod guide;
+mod jump_back;
+mod karger;
+mod maglev;
+mod mix;
 mod node;
+mod rendezvous;
+mod spread;
 
+pub use anchor::Anchor;
+pub use jump_back::{JumpBack, jump_back};
+pub use karger::Karger;
+pub use maglev::{Later, Maglev, Progress, TableError, table_size};
 pub use node::{ChangeError, Node};
+pub use rendezvous::Rendezvous;
 
 use crate::fixed::Q32;
 use crate::hash::xxh3_64;
@@ -128,3 +141,6 @@ fn capacity(slack: Q32, total: u64, weight: u32, weights: u64) -> u64 {
     let bits = (whole * slack).saturating_add((rest * slack).div_ceil(u128::from(weights.max(1))));
     u64::try_from(bits.div_ceil(1 << 32)).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

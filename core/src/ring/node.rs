@@ -64,6 +64,11 @@ impl Node {
         if self.draining { 0 } else { self.weight }
     }
 
+    /// The weight, drained or not.
+    pub(super) const fn full_weight(&self) -> u32 {
+        self.weight
+    }
+
     /// Whether the node gives up its keys, see [`Ring::drain`](super::Ring::drain).
     #[must_use]
     pub const fn is_draining(&self) -> bool {
@@ -107,24 +112,30 @@ impl core::error::Error for ChangeError {}
 
 /// The nodes of a ring in the order of their insertion, and the rules for changing them: one implementation for every
 /// algorithm.
-#[derive(Debug)]
-#[allow(dead_code, reason = "the algorithms follow")]
 pub(super) struct Nodes<S: Storage> {
     list: S::List<Node>,
     /// The sum of what counts. Every change keeps it below 2³².
     total: u32,
+    /// What every node with weight weighs, or 0 if they differ or there is none.
+    common: u32,
 }
 
 impl<const N: usize> Nodes<crate::storage::Inline<N>> {
     pub(super) const fn new() -> Self {
-        Self { list: heapless::Vec::new(), total: 0 }
+        Self { list: heapless::Vec::new(), total: 0, common: 0 }
     }
 }
 
 #[cfg(feature = "alloc")]
 impl Nodes<crate::storage::Heap> {
     pub(super) fn with_capacity(capacity: u32) -> Self {
-        Self { list: crate::storage::HeapList::with_capacity(capacity as usize), total: 0 }
+        Self { list: crate::storage::HeapList::with_capacity(capacity as usize), total: 0, common: 0 }
+    }
+}
+
+impl<S: Storage> fmt::Debug for Nodes<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.list.iter()).finish()
     }
 }
 
@@ -136,6 +147,19 @@ impl<S: Storage> Nodes<S> {
     /// The sum of the weights that count.
     pub(super) const fn total(&self) -> u32 {
         self.total
+    }
+
+    /// What every node with weight weighs, or `None` if they differ or there is none.
+    pub(super) const fn common(&self) -> Option<u32> {
+        if self.common == 0 { None } else { Some(self.common) }
+    }
+
+    /// Keeps what is known of all nodes together after a change of one.
+    fn changed(&mut self, total: u32) {
+        self.total = total;
+        let mut shares = self.list.iter().map(Node::share).filter(|share| *share > 0);
+        let first = shares.next().unwrap_or(0);
+        self.common = if shares.all(|share| share == first) { first } else { 0 };
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -154,7 +178,7 @@ impl<S: Storage> Nodes<S> {
         }
         let total = self.total.checked_add(node.share()).ok_or(ChangeError::TooHeavy)?;
         self.list.push(node).map_err(|_| ChangeError::Full)?;
-        self.total = total;
+        self.changed(total);
         Ok(())
     }
 
@@ -163,7 +187,7 @@ impl<S: Storage> Nodes<S> {
         let at = self.position(id).ok_or(ChangeError::Unknown)?;
         self.list[at..].rotate_left(1);
         let node = self.list.pop().ok_or(ChangeError::Unknown)?;
-        self.total -= node.share();
+        self.changed(self.total - node.share());
         Ok(node)
     }
 
@@ -173,9 +197,21 @@ impl<S: Storage> Nodes<S> {
         let mut node = self.list[at];
         change(&mut node);
         let rest = self.total - self.list[at].share();
-        self.total = rest.checked_add(node.share()).ok_or(ChangeError::TooHeavy)?;
+        let total = rest.checked_add(node.share()).ok_or(ChangeError::TooHeavy)?;
         self.list[at] = node;
+        self.changed(total);
         Ok(())
+    }
+
+    /// Node `id`.
+    pub(super) fn get(&self, id: u32) -> Result<Node, ChangeError> {
+        Ok(self.list[self.position(id).ok_or(ChangeError::Unknown)?])
+    }
+
+    /// Takes back a change of node `old`, which was so before it.
+    pub(super) fn restore(&mut self, old: Node) {
+        // It was a member and its weight did fit, so both hold now.
+        let _ = self.change(old.id, |node| *node = old);
     }
 
     pub(super) fn set_weight(&mut self, id: u32, weight: u32) -> Result<(), ChangeError> {

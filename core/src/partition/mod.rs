@@ -12,6 +12,8 @@
 //!
 //! [`skew`] says how good any of them was.
 
+mod annealer;
+mod assignment;
 mod even;
 mod hash;
 mod range;
@@ -20,6 +22,8 @@ mod skew;
 mod splitters;
 mod weighted;
 
+pub use annealer::{Annealer, Gain};
+pub use assignment::{AssignError, Assignment};
 pub use even::{Even, TooManyBatches};
 pub use hash::HashPartition;
 pub use range::{RangePartition, SplitError};

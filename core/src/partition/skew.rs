@@ -19,9 +19,18 @@ use crate::fixed::Q32;
 /// ```
 #[must_use]
 pub fn skew(loads: &[u64]) -> Option<Q32> {
-    let largest = loads.iter().copied().max()?;
-    let total: u128 = loads.iter().copied().map(u128::from).sum();
-    let scaled = u128::from(largest) * loads.len() as u128;
+    of(loads.iter().copied())
+}
+
+/// The skew factor of loads that are in no slice.
+pub(super) fn of(loads: impl Iterator<Item = u64>) -> Option<Q32> {
+    let (mut largest, mut total, mut parts) = (0, 0u128, 0u128);
+    for load in loads {
+        largest = load.max(largest);
+        total += u128::from(load);
+        parts += 1;
+    }
+    let scaled = u128::from(largest) * parts;
     // The largest is at least the mean, so `scaled` is the greater of the two: what makes it fit makes both fit.
     let shift = (u128::BITS - scaled.leading_zeros()).saturating_sub(u64::BITS);
     Q32::from_ratio((scaled >> shift) as u64, (total >> shift) as u64)

@@ -1,5 +1,6 @@
 //! The scenarios, one part of the core each.
 
+mod anchor;
 mod dag;
 mod deque;
 mod even;
@@ -7,7 +8,10 @@ mod fixed;
 mod gcra;
 mod hash;
 mod hash_partition;
+mod jump_back;
 mod lease;
+mod maglev;
+mod membership;
 mod mpmc;
 mod priority;
 mod retry;
@@ -32,6 +36,9 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "lease", run: lease::run },
     Scenario { name: "even-partition", run: even::run },
     Scenario { name: "hash-partition", run: hash_partition::run },
+    Scenario { name: "maglev", run: maglev::run },
+    Scenario { name: "anchor", run: anchor::run },
+    Scenario { name: "jump-back", run: jump_back::run },
     Scenario { name: "gcra", run: gcra::run },
     Scenario { name: "retry", run: retry::run },
     Scenario { name: "mpmc", run: mpmc::run },

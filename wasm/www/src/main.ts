@@ -1,13 +1,13 @@
 import init from "./pkg/divvy.js";
 import { showConformance } from "./conformance.js";
 import { byId, html } from "./dom.js";
-import { startScene, staticFigures } from "./stealing/scene.js";
+import { stealing } from "./scenes/stealing/scene.js";
+import { start } from "./shell.js";
 
 try {
   await init();
-  startScene();
+  start([stealing]);
   showConformance();
-  document.documentElement.dataset["figures"] = JSON.stringify(staticFigures());
   document.documentElement.dataset["ready"] = "true";
 } catch (error) {
   const reason = error instanceof Error ? error.message : String(error);

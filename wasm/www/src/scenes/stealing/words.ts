@@ -1,17 +1,16 @@
 // The run in words and tables, for those who do not see the picture, and for numbers that it does not show.
 
-import { ActivityKind } from "../pkg/divvy.js";
-import type { Take, Victim } from "../pkg/divvy.js";
-import { html, table } from "../dom.js";
+import { withBar } from "../../chart/bar.js";
+import { html, table } from "../../dom.js";
+import { counted, percent, seconds } from "../../format.js";
+import { ActivityKind } from "../../pkg/divvy.js";
+import type { Take, Victim } from "../../pkg/divvy.js";
 import { outcome, type Run } from "./run.js";
 import { POLICIES, TASKS, VICTIMS, type Params } from "./params.js";
-import { seconds } from "./scale.js";
-
-const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight"];
 
 export function question({ share, workers }: Readonly<Params>): string {
   const landing = share === 1 ? "1 of 100 tasks lands" : `${share} of 100 tasks land`;
-  return `${landing} on one of ${NUMBERS[workers] ?? workers} workers. Who helps?`;
+  return `${landing} on one of ${counted(workers)} workers. Who helps?`;
 }
 
 /** One or two sentences on the state of the run. */
@@ -22,7 +21,7 @@ export function sentence(run: Run): string {
   const stealing =
     run.params.policy === "none"
       ? "Nobody steals."
-      : `${steals.length} ${steals.length === 1 ? "steal has" : "steals have"} moved ${moved} tasks.`;
+      : `${steals.length} ${steals.length === 1 ? "steal has" : "steals have"} moved ${moved} ${moved === 1 ? "task" : "tasks"}.`;
   const end = run.makespan;
   if (end !== undefined) {
     const busy = stats.reduce((sum, worker) => sum + worker.busy, 0) / (end * stats.length);
@@ -94,13 +93,9 @@ export function compareTable(
     );
     if (current) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => choose(choice));
-    const bar = html("span", {
-      class: "bar",
-      style: `--part:${(makespan / longest).toFixed(4)};--best:${(bound / longest).toFixed(4)}`,
-    });
     return [
       button,
-      html("span", { class: "with-bar" }, seconds(makespan), bar),
+      withBar(seconds(makespan), makespan / longest, bound / longest),
       over(makespan, bound),
       String(attempts),
     ];
@@ -129,8 +124,4 @@ function doing(kind: ActivityKind | undefined, subject: number | undefined): str
 /** By how much of the bound the end is later. */
 function over(end: number, bound: number): string {
   return `${((end / bound - 1) * 100).toFixed(1)} %`;
-}
-
-function percent(part: number): string {
-  return `${Math.round(part * 100)} %`;
 }

@@ -1,9 +1,11 @@
 // The rows of the workers: what each of them ran, runs, and has waiting.
 
-import { ActivityKind, Place } from "../pkg/divvy.js";
-import { set, svg } from "../dom.js";
+import { paint, patterns } from "../../chart/patterns.js";
+import { scale, ticks, type Scale } from "../../chart/scale.js";
+import { set, svg } from "../../dom.js";
+import { seconds } from "../../format.js";
+import { ActivityKind, Place } from "../../pkg/divvy.js";
 import type { Activity, Run, Task } from "./run.js";
-import { scale, seconds, ticks, type Scale } from "./scale.js";
 
 const TOP = 40;
 const AXIS = 24;
@@ -75,7 +77,7 @@ export class Picture {
         class: "block",
         height: this.block,
         rx: 1.5,
-        fill: `url(#worker-${origin})`,
+        fill: paint(origin),
         "data-task": id,
         "data-origin": origin,
       }),
@@ -157,7 +159,7 @@ export class Picture {
     set(row.progress, {
       x: this.scale.x(running ? activity.since : now),
       width: running ? Math.max(0, this.scale.x(until) - this.scale.x(activity.since) - 0.8) : 0,
-      fill: `url(#worker-${origin})`,
+      fill: paint(origin),
     });
     const stealing = activity.kind === ActivityKind.Stealing;
     set(row.attempt, {
@@ -237,7 +239,7 @@ export class Picture {
       ...{ class: "track", x: this.scale.gutter, y, height: this.block },
       width: this.scale.width - this.scale.gutter - 4,
     });
-    const chip = svg("rect", { ...swatch, width: 11, height: 11, rx: 2, fill: `url(#worker-${worker})` });
+    const chip = svg("rect", { ...swatch, width: 11, height: 11, rx: 2, fill: paint(worker) });
     const group = svg("g", { class: "row" }, track);
     const label = svg("g", { class: "who" }, chip, name, state);
     const progress = svg("rect", { class: "progress", y, height: this.block, rx: 1.5 });
@@ -284,30 +286,4 @@ function queues(tasks: Task[], workers: number): Task[][] {
   }
   for (const queue of queues) queue.sort((a, b) => b.order - a.order);
   return queues;
-}
-
-/** A fill for each worker: a colour and a pattern, so that neither alone must tell them apart. */
-function patterns(workers: number): SVGDefsElement {
-  const shapes = [
-    "",
-    "M-1 7L7 -1M-1 1L1 -1M5 7L7 5",
-    "M1.5 1.5h1.6v1.6h-1.6zM4.5 4.5h1.6v1.6h-1.6z",
-    "M0 1.5H6M0 4.5H6",
-    "M-1 -1L7 7M-1 5L1 7M5 -1L7 1",
-    "M1.5 0V6M4.5 0V6",
-    "M0 3H6M3 0V6",
-    "M0 0L3 3L6 0M0 3L3 6L6 3",
-  ];
-  const defs = svg("defs");
-  for (let worker = 0; worker < workers; worker++) {
-    defs.append(
-      svg(
-        "pattern",
-        { id: `worker-${worker}`, width: 6, height: 6, patternUnits: "userSpaceOnUse" },
-        svg("rect", { width: 6, height: 6, class: `paint-${worker}` }),
-        svg("path", { d: shapes[worker % shapes.length] ?? "", class: worker === 2 ? "dots" : "strokes" }),
-      ),
-    );
-  }
-  return defs;
 }

@@ -1,50 +1,8 @@
-// The built page in Chromium: what it draws, says and links to. `npm run build` comes first.
-//
-// Prints the digests that the page computed, one line each, and writes them to the file that DIVVY_DIGESTS names.
-// With SHOTS set, pictures of the page go to that folder.
+// Work stealing: what the scene draws, says and links to.
 
 import assert from "node:assert/strict";
-import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { gzipSync } from "node:zlib";
-import { launch, open } from "./browser.mjs";
-import { DIST, serve } from "./server.mjs";
-
-let server;
-let browser;
-
-before(async () => {
-  server = await serve();
-  browser = await launch({ reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-/** Runs `body` with the page at `query`, and fails if the page complained about anything. */
-async function visit(query, body, context = browser.context) {
-  const problems = [];
-  const page = await open(context, server.url + query, problems);
-  try {
-    await body(page);
-    assert.deepEqual(problems, []);
-  } finally {
-    await page.close();
-  }
-}
-
-/** Runs `body` with the page at `query` in a browser of its own with `options`. */
-async function visitWith(options, query, body) {
-  const own = await launch(options);
-  try {
-    await visit(query, body, own.context);
-  } finally {
-    await own.close();
-  }
-}
+import { test } from "node:test";
+import { shoot, time, visit, visitWith, written } from "./page.mjs";
 
 /** All that the page shows of the run. */
 function drawn(page) {
@@ -52,7 +10,7 @@ function drawn(page) {
     const all = (selector, read) => [...document.querySelectorAll(selector)].map(read);
     const picture = document.querySelector("#lanes svg");
     return {
-      question: document.querySelector("#question").textContent,
+      question: document.querySelector("#scene-stealing h1").textContent,
       time: Number(picture.dataset.time),
       done: Number(picture.dataset.done),
       waiting: Number(picture.dataset.waiting),
@@ -73,37 +31,6 @@ function drawn(page) {
     };
   });
 }
-
-const time = (page) => page.evaluate(() => Number(document.documentElement.dataset.time));
-
-const shots = process.env.SHOTS;
-
-async function shoot(page, name) {
-  if (!shots) return;
-  await mkdir(shots, { recursive: true });
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-}
-
-test("every scenario comes to its committed digest", async () => {
-  await visit("?t=0", async (page) => {
-    const text = await page.locator("#conformance table").getAttribute("data-digests");
-    const lines = text.trim().split("\n");
-    assert.ok(lines.length >= 4, `only ${lines.length} scenarios ran`);
-    for (const line of lines) {
-      assert.match(line, /^digest wasm32 0 [a-z0-9-]+ [0-9a-f]{16}$/);
-    }
-    // The module knows what it was compiled for, only this test knows which browser runs it.
-    const named = lines.map((line) => line.replace("wasm32", "chromium"));
-    console.log(named.join("\n"));
-    if (process.env.DIVVY_DIGESTS) await appendFile(process.env.DIVVY_DIGESTS, `${named.join("\n")}\n`);
-    const verdict = page.locator("#conformance .verdict");
-    assert.equal(await verdict.getAttribute("data-good"), String(lines.length), await verdict.textContent());
-    // The page shows what was committed, not what it computed twice.
-    const golden = await readFile(new URL("../../../tests/golden/digests.txt", import.meta.url), "utf8");
-    for (const line of lines) assert.ok(golden.includes(`\n${line.split(" ").slice(3).join(" ")}`), line);
-    assert.equal(await page.locator("#conformance .same").count(), lines.length);
-  });
-});
 
 test("the picture, the words and the tables agree on the run", async () => {
   await visit("?t=420", async (page) => {
@@ -171,27 +98,32 @@ test("the text speaks of the figures that the library computes", async () => {
     const figures = JSON.parse(await page.evaluate(() => document.documentElement.dataset.figures));
     for (const [name, value] of Object.entries(figures)) {
       const text = await page.locator(`[data-static=${name}]`).textContent();
-      assert.equal(text, (value / 1000).toFixed(2), name);
+      assert.equal(text, value, name);
     }
   });
 });
 
 test("the same link shows the same state", async () => {
-  const link =
-    "?scene=stealing&seed=77&workers=6&policy=one&victim=busiest&share=55&cost=5000&speed=0.05&t=333.125";
+  const state = "seed=77&workers=6&policy=one&victim=busiest&share=55&cost=5000&speed=0.05&t=333.125";
+  const link = `#stealing?${state}`;
   let first;
   await visit(link, async (page) => {
     first = await drawn(page);
     assert.equal(first.question, "55 of 100 tasks land on one of six workers. Who helps?");
     assert.equal(first.time, 333.125);
     // The page writes its address a little later, or when it is left; and it is what was asked for.
-    await page.evaluate(() => {
-      history.replaceState(null, "", "/");
-      dispatchEvent(new Event("pagehide"));
-    });
-    assert.equal(new URL(page.url()).search, link);
+    await page.evaluate(() => history.replaceState(null, "", "/"));
+    assert.equal(await written(page), link);
   });
   await visit(link, async (page) => assert.deepEqual(await drawn(page), first));
+  // Links from when this was the only scene lead here still.
+  for (const old of [`?scene=stealing&${state}`, `?${state}`]) {
+    await visit(old, async (page) => {
+      assert.deepEqual(await drawn(page), first);
+      assert.equal(await written(page), link);
+      assert.equal(new URL(page.url()).search, "");
+    });
+  }
   // Another seed is another run.
   await visit(link.replace("seed=77", "seed=78"), async (page) =>
     assert.notDeepEqual(await drawn(page), first),
@@ -212,7 +144,7 @@ test("the link that the page copies leads back to what it shows", async () => {
     state = await drawn(page);
     assert.ok(state.time > 0);
   });
-  await visit(new URL(copied).search, async (page) => assert.deepEqual(await drawn(page), state));
+  await visit(new URL(copied).hash, async (page) => assert.deepEqual(await drawn(page), state));
 });
 
 test("the way back shows what the way there showed", async () => {
@@ -251,15 +183,15 @@ test("the keyboard plays, pauses, steps and jumps", async () => {
     assert.equal(await time(page), 0);
 
     // And by the buttons, reached with Tab alone.
-    await page.evaluate(() => document.activeElement.blur());
+    await page.locator("#to-slow").focus();
     const order = [];
     for (let i = 0; i < 30; i++) {
       await page.keyboard.press("Tab");
       order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.value));
     }
+    const player = ["picture", "play", "step", "restart", "jump", "speed", "copy", "time"];
     const knobs = ["half", "random", "cost", "workers", "share", "seed", "reseed"];
-    const player = ["play", "step", "restart", "jump", "speed", "copy", "time", "picture"];
-    const expected = [...knobs, ...player];
+    const expected = [...player, ...knobs];
     assert.deepEqual(order.filter((id) => expected.includes(id)).slice(0, expected.length), expected);
     await page.locator("#step").focus();
     await page.keyboard.press("Enter");
@@ -315,18 +247,18 @@ test("the table of policies leads to each of them", async () => {
   await visit("?t=300", async (page) => {
     await page.locator("[data-choice=one-busiest]").click();
     await page.waitForURL(/policy=one/);
-    const search = new URL(page.url()).searchParams;
+    const search = new URLSearchParams(new URL(page.url()).hash.split("?")[1]);
     assert.deepEqual(
       [search.get("policy"), search.get("victim"), search.get("seed")],
       ["one", "busiest", "1"],
     );
     assert.ok(await page.locator("input[value=one]").isChecked());
-    assert.equal(await page.locator("[aria-current]").textContent(), "one, from the busiest");
+    assert.equal(await page.locator("#compare [aria-current]").textContent(), "one, from the busiest");
   });
 });
 
 test("what a link gets wrong is named, and the default taken", async () => {
-  const query = "?scene=ring&seed=-1&workers=99&policy=most&victim=&share=7.5&cost=0&speed=2&t=soon";
+  const query = "?scene=nothing&seed=-1&workers=99&policy=most&victim=&share=7.5&cost=0&speed=2&t=soon";
   await visit(query, async (page) => {
     const { notes, question, blocks } = await drawn(page);
     assert.equal(notes.length, 9, notes.join("\n"));
@@ -367,7 +299,7 @@ test("narrow screens need no sideways scrolling, and fingers find the buttons", 
       const low = await page.evaluate(() =>
         [
           ...document.querySelectorAll(
-            "#scene .player button, #scene select, #knobs input[type=range], .choice span",
+            ".player button, .stage select, #knobs input[type=range], .choice span",
           ),
         ]
           .filter((element) => element.getBoundingClientRect().height < 44)
@@ -375,57 +307,14 @@ test("narrow screens need no sideways scrolling, and fingers find the buttons", 
       );
       assert.deepEqual(low, []);
       assert.equal((await drawn(page)).blocks.length, 100);
+      // The picture comes before the knobs, and most of it is there without scrolling.
+      const [picture, form] = await page.evaluate(() =>
+        ["#lanes svg", "#knobs"].map(
+          (selector) => document.querySelector(selector).getBoundingClientRect().top,
+        ),
+      );
+      assert.ok(picture < 740 / 2 && picture < form, `${picture} ${form}`);
       await shoot(page, `narrow-${width}`);
     });
   }
-});
-
-test("it turns dark with the reader's system", async () => {
-  const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  let light;
-  await visit("?t=420", async (page) => (light = await background(page)));
-  await visitWith(
-    { colorScheme: "dark", reducedMotion: "reduce" },
-    "?t=620&workers=6&seed=9",
-    async (page) => {
-      assert.notEqual(await background(page), light);
-      await shoot(page, "dark");
-    },
-  );
-});
-
-test("the text is there without JavaScript", async () => {
-  const own = await launch({ javaScriptEnabled: false });
-  try {
-    const page = await own.context.newPage();
-    await page.goto(server.url);
-    assert.ok(await page.locator("noscript .note").isVisible());
-    assert.ok(await page.getByText("Thieves take the oldest tasks").isVisible());
-    assert.ok(!(await page.locator("#knobs").isVisible()));
-  } finally {
-    await own.close();
-  }
-});
-
-test("a module that does not come is said", async () => {
-  const page = await browser.context.newPage();
-  try {
-    await page.route("**/*.wasm", (route) => route.abort());
-    await page.goto(server.url);
-    await page.getByText("The simulation could not start").waitFor();
-    assert.ok(await page.getByText("Thieves take the oldest tasks").isVisible());
-    assert.ok(!(await page.locator("#knobs").isVisible()));
-  } finally {
-    await page.close();
-  }
-});
-
-test("the code is small enough to send", async () => {
-  const assets = join(DIST, "assets");
-  let bytes = 0;
-  for (const name of await readdir(assets)) {
-    if (/\.(js|wasm)$/.test(name)) bytes += gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
-  }
-  console.log(`playground: ${bytes} bytes of code, compressed`);
-  assert.ok(bytes > 0 && bytes < 60_000, `${bytes} bytes`);
 });

@@ -1,6 +1,7 @@
 // One run of the simulation, with what has happened so far. The library decides; this only remembers.
 
-import { ActivityKind, EventKind, Place, StealingSim } from "../pkg/divvy.js";
+import { ActivityKind, EventKind, Place, StealingSim } from "../../pkg/divvy.js";
+import { rows } from "../../rows.js";
 import { TASKS, type Params } from "./params.js";
 
 export interface Task {
@@ -177,13 +178,4 @@ export function outcome(params: Readonly<Params>): { makespan: number; attempts:
 
 function simulation({ seed, workers, share, policy, victim, cost }: Readonly<Params>): StealingSim {
   return new StealingSim(seed, workers, TASKS, share, policy, victim, cost);
-}
-
-/** As many numbers as the widest row has. */
-type Row = [number, number, number, number, number, number, number, number, number];
-
-/** Cuts a typed array into rows of `columns` numbers. */
-function rows<T>(flat: Float64Array, columns: number, make: (row: Row, index: number) => T): T[] {
-  const row = (index: number) => [...flat.subarray(index * columns, (index + 1) * columns)] as Row;
-  return Array.from({ length: flat.length / columns }, (_, index) => make(row(index), index));
 }

@@ -1,0 +1,75 @@
+// Which scene the page shows.
+
+import { Address, target } from "./address.js";
+import { byId, html } from "./dom.js";
+import { clip } from "./params.js";
+import type { Scene } from "./scene.js";
+
+/** Shows the scene that the address names, and follows it. */
+export function start(scenes: readonly [Scene, ...Scene[]]): void {
+  const address = new Address();
+  const notes = byId("notes", HTMLDivElement);
+  const [first] = scenes;
+  let leave = () => {};
+
+  function show(): void {
+    leave();
+    address.flush();
+    const { scene: name, query } = target(location.search, location.hash, first.name);
+    const scene = scenes.find((candidate) => candidate.name === name) ?? first;
+    notes.replaceChildren();
+    const note = (sentences: readonly string[]) =>
+      notes.append(...sentences.map((sentence) => html("p", { class: "note" }, sentence)));
+    if (scene.name !== name) {
+      note([
+        `There is no scene ${clip(name)}; this is the scene ${scene.name}. The others: ${scenes
+          .filter((other) => other !== scene)
+          .map((other) => other.name)
+          .join(", ")}.`,
+      ]);
+    }
+    document.querySelectorAll("article").forEach((article) => (article.hidden = true));
+    for (const { name } of scenes) {
+      if (name === scene.name) byId(`scene-${name}`, HTMLElement).hidden = false;
+      const link = tab(name);
+      if (name === scene.name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    const strip = byId("scenes", HTMLElement);
+    const current = tab(scene.name);
+    strip.scrollLeft = current.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
+    document.title = scene.title;
+
+    const article = byId(`scene-${scene.name}`, HTMLElement);
+    const stage = html("div", { class: "stage" });
+    article.querySelector("header")?.after(stage);
+    const unmount = scene.mount({
+      ...{ article, stage, query, note },
+      keep: (query) => {
+        address.set({ scene: scene.name, query });
+        // The way back to this scene leads to the state that it was left in.
+        tab(scene.name).href = `#${scene.name}?${query}`;
+      },
+      flush: () => address.flush(),
+    });
+    leave = () => {
+      unmount();
+      stage.remove();
+    };
+    document.documentElement.dataset["scene"] = scene.name;
+    document.documentElement.dataset["figures"] = JSON.stringify(scene.figures?.() ?? {});
+  }
+
+  window.addEventListener("hashchange", show);
+  window.addEventListener("pagehide", () => address.flush());
+  byId("skip", HTMLAnchorElement).addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("picture", HTMLElement).focus();
+  });
+  show();
+}
+
+/** The link to a scene. */
+function tab(name: string): HTMLAnchorElement {
+  return byId(`to-${name}`, HTMLAnchorElement);
+}

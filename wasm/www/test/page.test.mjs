@@ -1,0 +1,83 @@
+// The page around the scenes. `npm run build` comes first.
+//
+// Prints the digests that the page computed, one line each, and writes them to the file that DIVVY_DIGESTS names.
+
+import assert from "node:assert/strict";
+import { appendFile, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { launch } from "./browser.mjs";
+import { blank, shoot, url, visit, visitWith } from "./page.mjs";
+import { DIST } from "./server.mjs";
+
+test("every scenario comes to its committed digest", async () => {
+  await visit("?t=0", async (page) => {
+    const text = await page.locator("#conformance table").getAttribute("data-digests");
+    const lines = text.trim().split("\n");
+    assert.ok(lines.length >= 4, `only ${lines.length} scenarios ran`);
+    for (const line of lines) {
+      assert.match(line, /^digest wasm32 0 [a-z0-9-]+ [0-9a-f]{16}$/);
+    }
+    // The module knows what it was compiled for, only this test knows which browser runs it.
+    const named = lines.map((line) => line.replace("wasm32", "chromium"));
+    console.log(named.join("\n"));
+    if (process.env.DIVVY_DIGESTS) await appendFile(process.env.DIVVY_DIGESTS, `${named.join("\n")}\n`);
+    const verdict = page.locator("#conformance .verdict");
+    assert.equal(await verdict.getAttribute("data-good"), String(lines.length), await verdict.textContent());
+    // The page shows what was committed, not what it computed twice.
+    const golden = await readFile(new URL("../../../tests/golden/digests.txt", import.meta.url), "utf8");
+    for (const line of lines) assert.ok(golden.includes(`\n${line.split(" ").slice(3).join(" ")}`), line);
+    assert.equal(await page.locator("#conformance .same").count(), lines.length);
+  });
+});
+
+test("it turns dark with the reader's system", async () => {
+  const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  let light;
+  await visit("?t=420", async (page) => (light = await background(page)));
+  await visitWith(
+    { colorScheme: "dark", reducedMotion: "reduce" },
+    "?t=620&workers=6&seed=9",
+    async (page) => {
+      assert.notEqual(await background(page), light);
+      await shoot(page, "dark");
+    },
+  );
+});
+
+test("the text is there without JavaScript", async () => {
+  const own = await launch({ javaScriptEnabled: false });
+  try {
+    const page = await own.context.newPage();
+    await page.goto(url());
+    assert.ok(await page.locator("noscript .note").isVisible());
+    assert.ok(await page.getByText("Thieves take the oldest tasks").isVisible());
+    assert.ok(!(await page.locator("#knobs").isVisible()));
+  } finally {
+    await own.close();
+  }
+});
+
+test("a module that does not come is said", async () => {
+  const page = await blank();
+  try {
+    await page.route("**/*.wasm", (route) => route.abort());
+    await page.goto(url());
+    await page.getByText("The simulation could not start").waitFor();
+    assert.ok(await page.getByText("Thieves take the oldest tasks").isVisible());
+    assert.ok(!(await page.locator("#knobs").isVisible()));
+  } finally {
+    await page.close();
+  }
+});
+
+test("the code is small enough to send", async () => {
+  const assets = join(DIST, "assets");
+  let bytes = 0;
+  for (const name of await readdir(assets)) {
+    if (/\.(js|wasm)$/.test(name)) bytes += gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
+  }
+  console.log(`playground: ${bytes} bytes of code, compressed`);
+  assert.ok(bytes > 0 && bytes < 60_000, `${bytes} bytes`);
+});

@@ -2,11 +2,16 @@
 
 use super::fleet::{Fleet, FleetError};
 use super::member::MemberId;
-use super::policy::{Outcome, Policy, Refusal, Report, View, Why};
+use super::policy::{Choice, Outcome, Policy, Refusal, Report, View, Why};
 use super::request::Request;
+use crate::fixed::Q32;
 use crate::lease::{Lease, Stale};
+use crate::rng::SplitMix64;
 use crate::storage::Storage;
 use crate::{Instant, Rng};
+
+/// How many lost calls one call takes back at most. More than one, so that picking catches up.
+const RECLAIMS: u32 = 4;
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,7 +103,12 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
         if self.fleet.calls_full() {
             return Pick::None { retry_at: self.fleet.next_deadline(), why: Refusal::TooManyCalls };
         }
-        match self.policy.choose(now, View::of(&self.fleet), request, rng) {
+        let choice = if self.fleet.thins(now) {
+            self.thinned(now, request, rng)
+        } else {
+            self.policy.choose(now, View::of(&self.fleet), request, rng)
+        };
+        match choice {
             Ok(choice) => match (self.fleet.claim(now, choice.slot), self.fleet.id(choice.slot)) {
                 (Some(lease), Some(member)) => {
                     self.policy.started(now, View::of(&self.fleet), choice.slot);
@@ -108,6 +118,39 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
             },
             Err(why) => Pick::None { retry_at: None, why },
         }
+    }
+
+    /// Chooses until a member is accepted, each as often as its factor says.
+    #[cold]
+    fn thinned(
+        &mut self,
+        now: Instant,
+        request: &Request<'_>,
+        rng: &mut impl Rng,
+    ) -> Result<Choice, Refusal> {
+        let mut turned_down = [0; 8];
+        let mut first = None;
+        for count in 0..turned_down.len() {
+            let request = request.thin(&turned_down[..count]);
+            let choice = match self.policy.choose(now, View::of(&self.fleet), &request, rng) {
+                Ok(choice) => choice,
+                // All others are avoided: somebody has to do it.
+                Err(refusal) => return first.ok_or(refusal),
+            };
+            let factor = self.fleet.factor(now, choice.slot);
+            let draw = match request.hash() {
+                // The same for a key and a member each time, so that a key comes to the member once and stays.
+                Some(hash) => SplitMix64::seed(hash ^ self.fleet.key(choice.slot).rotate_left(32)).next_u64(),
+                None if factor == Q32::ONE => return Ok(choice),
+                None => rng.next_u64(),
+            };
+            if Q32::from_bits(draw >> 32) < factor {
+                return Ok(choice);
+            }
+            first = first.or(Some(choice));
+            turned_down[count] = choice.slot;
+        }
+        first.ok_or(Refusal::Avoided)
     }
 
     /// Ends a call: the member's counts and the policy hear of it.
@@ -142,10 +185,12 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
     }
 
     /// Does what time alone does: takes back calls whose deadline has passed. [`pick`](Self::pick) does it as well.
-    /// Bounded work; call it at [`Fleet::next_deadline`].
+    ///
+    /// It takes back four at most, so that no call takes long; call it again while [`Fleet::next_deadline`] has passed.
     pub fn advance(&mut self, now: Instant) -> Instant {
         let now = self.fleet.clock(now);
-        while let Some(ended) = self.fleet.reclaim(now) {
+        for _ in 0..RECLAIMS {
+            let Some(ended) = self.fleet.reclaim(now) else { break };
             self.policy.ended(now, View::of(&self.fleet), &ended);
         }
         now

@@ -1,11 +1,13 @@
 //! The members that work can go to, and what is known about each.
 
 use super::calls::Calls;
+use super::config::{Config, ConfigError, Tuning};
+use super::latency::History;
 use super::member::{Member, MemberId, Slot, State};
 use super::policy::{Ended, Outcome, Report};
 use crate::lease::{Lease, Stale};
 use crate::storage::{Inline, List, Storage};
-use crate::time::Instant;
+use crate::time::{Instant, saturating_nanos};
 use core::fmt;
 use core::time::Duration;
 
@@ -46,11 +48,15 @@ pub struct Fleet<M: Storage, L: Storage> {
     /// The slots that take new work, ascending.
     ready: M::List<u32>,
     calls: Calls<L>,
-    timeout: Duration,
+    tuning: Tuning,
+    timeout: u64,
     latest: Instant,
+    /// Until when a member may be in its slow start.
+    ramping: Instant,
     epoch: u32,
     members: u32,
     weight: u32,
+    panicking: bool,
 }
 
 impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
@@ -62,11 +68,14 @@ impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
             slots: heapless::Vec::new(),
             ready: heapless::Vec::new(),
             calls: Calls::<Inline<L>>::new(),
-            timeout,
+            tuning: Tuning::new(saturating_nanos(timeout)),
+            timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
+            ramping: Instant::ZERO,
             epoch: 0,
             members: 0,
             weight: 0,
+            panicking: false,
         }
     }
 }
@@ -81,16 +90,31 @@ impl Fleet<crate::storage::Heap, crate::storage::Heap> {
             slots: HeapList::with_capacity(members as usize),
             ready: HeapList::with_capacity(members as usize),
             calls: Calls::<crate::storage::Heap>::with_capacity(calls),
-            timeout,
+            tuning: Tuning::new(saturating_nanos(timeout)),
+            timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
+            ramping: Instant::ZERO,
             epoch: 0,
             members: 0,
             weight: 0,
+            panicking: false,
         }
     }
 }
 
 impl<M: Storage, L: Storage> Fleet<M, L> {
+    /// Judges members by `config` from now on. What is known of them stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]; nothing changed.
+    pub fn configure(&mut self, config: Config) -> Result<(), ConfigError> {
+        self.tuning = config.build(self.timeout)?;
+        self.ramp();
+        self.refresh();
+        Ok(())
+    }
+
     /// Adds `member`, which takes work from now on. One of this name that was removed and still has calls out comes
     /// back with them.
     ///
@@ -108,12 +132,15 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         let fresh = Slot {
             key: member.key,
             joined: self.latest,
+            history: History::new(),
             generation: 0,
             weight: member.weight,
             in_flight: 0,
             picks: 0,
+            others: 0,
             zone: member.zone,
             state: State::Up,
+            heard: 0,
         };
         let at = match at {
             Some(at) => {
@@ -130,6 +157,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         };
         self.weight = weight;
         self.members += 1;
+        self.ramp();
         self.refresh();
         Ok(self.id_of(at as u32))
     }
@@ -193,7 +221,13 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     fn set_state(&mut self, id: MemberId, state: State) -> Result<(), FleetError> {
-        self.find(id)?.state = state;
+        let latest = self.latest;
+        let slot = self.find(id)?;
+        if state == State::Up && matches!(slot.state, State::Down | State::Ejected) {
+            slot.joined = latest;
+        }
+        slot.state = state;
+        self.ramp();
         self.refresh();
         Ok(())
     }
@@ -273,11 +307,11 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         self.slots.get(slot as usize).map_or(0, |slot| slot.in_flight)
     }
 
-    /// The load that policies compare: what the member last reported plus what it was sent since, or its calls in
-    /// flight if it never reported.
+    /// The load that policies compare: the calls that this fleet has there, and those that others had there when the
+    /// member last reported. So what is sent after a report counts at once, and what ends no longer counts.
     #[must_use]
     pub fn load(&self, slot: u32) -> u32 {
-        self.in_flight(slot)
+        self.slots.get(slot as usize).map_or(0, |slot| slot.in_flight.saturating_add(slot.others))
     }
 
     /// How many calls were given to the member in `slot`, modulo 2³².
@@ -301,13 +335,13 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// When something happens by itself: a call is lost.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.calls.next_deadline(self.timeout)
+        self.calls.next_deadline(self.timeout())
     }
 
     /// Notes a call to the member in `slot`.
     pub(super) fn claim(&mut self, now: Instant, slot: u32) -> Option<Lease> {
         self.clock(now);
-        let lease = self.calls.claim(self.latest, slot, self.timeout)?;
+        let lease = self.calls.claim(self.latest, slot, self.timeout())?;
         let member = self.slots.get_mut(slot as usize)?;
         member.in_flight += 1;
         member.picks = member.picks.wrapping_add(1);
@@ -317,21 +351,22 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// Ends a call in time.
     pub(super) fn complete(&mut self, now: Instant, lease: Lease, outcome: Outcome) -> Result<Ended, Stale> {
         self.clock(now);
-        let (slot, began) = self.calls.complete(self.latest, lease, self.timeout)?;
+        let (slot, began) = self.calls.complete(self.latest, lease, self.timeout())?;
         Ok(self.end(slot, outcome, began))
     }
 
     /// Takes back the oldest call whose time is over.
     pub(super) fn reclaim(&mut self, now: Instant) -> Option<Ended> {
         self.clock(now);
-        let (slot, began) = self.calls.reclaim(self.latest, self.timeout)?;
+        let (slot, began) = self.calls.reclaim(self.latest, self.timeout())?;
         Some(self.end(slot, Outcome::Failure, began))
     }
 
     /// The member says how it is.
-    pub(super) fn report(&mut self, now: Instant, id: MemberId, _report: &Report) -> Result<(), FleetError> {
+    pub(super) fn report(&mut self, now: Instant, id: MemberId, report: &Report) -> Result<(), FleetError> {
         self.clock(now);
-        self.find(id)?;
+        let slot = self.find(id)?;
+        slot.others = report.in_flight.saturating_sub(slot.in_flight);
         Ok(())
     }
 
@@ -339,6 +374,11 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         let latency = self.latest.saturating_duration_since(began);
         let member = &mut self.slots[slot as usize];
         member.in_flight -= 1;
+        if outcome != Outcome::Ignored {
+            let failed = outcome == Outcome::Failure;
+            member.history.note(&self.tuning, self.latest, began, failed, member.heard);
+            member.heard = member.heard.saturating_add(1);
+        }
         if member.state == State::Leaving && member.in_flight == 0 {
             member.state = State::Vacant;
         }
@@ -364,14 +404,54 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
 
     /// Finds the ready slots anew after a change.
     fn refresh(&mut self) {
+        let usable =
+            |slot: &&Slot| matches!(slot.state, State::Up | State::Down | State::Ejected) && slot.weight > 0;
+        let up = self.slots.iter().filter(usable).filter(|slot| slot.state == State::Up).count();
+        let usable_count = self.slots.iter().filter(usable).count();
+        self.panicking = (up as u64) << 32 < usable_count as u64 * u64::from(self.tuning.panic_below);
         self.ready.clear();
         for (at, slot) in self.slots.iter().enumerate() {
-            if slot.state == State::Up && slot.weight > 0 {
+            if usable(&slot) && (slot.state == State::Up || self.panicking) {
                 // As many places as slots: this cannot be refused.
                 let _ = self.ready.push(at as u32);
             }
         }
         self.epoch = self.epoch.wrapping_add(1);
+    }
+
+    /// Remembers until when a member may be in its slow start.
+    fn ramp(&mut self) {
+        let newest = self.slots.iter().map(|slot| slot.joined).max().unwrap_or(Instant::ZERO);
+        self.ramping = newest.saturating_add(Duration::from_nanos(self.tuning.ramp));
+    }
+
+    /// Whether a member may get less than its full share now.
+    pub(super) fn thins(&self, now: Instant) -> bool {
+        self.tuning.shed || (self.tuning.ramp > 0 && now < self.ramping)
+    }
+
+    /// Whether so few members are up that the others are used as well: see
+    /// [`Config::panic_below`](super::Config::panic_below).
+    #[must_use]
+    pub const fn is_panicking(&self) -> bool {
+        self.panicking
+    }
+
+    pub(super) const fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    pub(super) fn joined(&self, slot: u32) -> Instant {
+        self.slots.get(slot as usize).map_or(Instant::ZERO, |slot| slot.joined)
+    }
+
+    /// The responses of the member in `slot`, if any came.
+    pub(super) fn heard(&self, slot: u32) -> Option<&History> {
+        self.slots.get(slot as usize).filter(|slot| slot.heard > 0).map(|slot| &slot.history)
+    }
+
+    const fn timeout(&self) -> Duration {
+        Duration::from_nanos(self.timeout)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Choosing who gets the work: a [`Fleet`] of members, and policies that choose among those that are ready.
 
+mod affinity;
 mod among;
 mod balancer;
 mod calls;
@@ -11,6 +12,7 @@ mod health;
 mod latency;
 mod least_loaded;
 mod hierarchical;
+mod low_discrepancy;
 mod member;
 mod p2c;
 mod policy;
@@ -20,7 +22,9 @@ mod request;
 mod round_robin;
 mod slow_start;
 mod smooth;
+mod tournament;
 
+pub use affinity::{Affinity, AffinityStats};
 pub use balancer::{Balancer, Pick};
 pub use consistent::Consistent;
 pub use config::{Config, ConfigError};
@@ -28,6 +32,7 @@ pub use fleet::{Fleet, FleetError};
 pub use hash_key::HashKey;
 pub use hierarchical::{Hierarchical, Select, TreeError};
 pub use least_loaded::LeastLoaded;
+pub use low_discrepancy::LowDiscrepancy;
 pub use member::{Member, MemberId, State};
 pub use p2c::P2c;
 pub use policy::{Choice, Ended, Outcome, Policy, Refusal, Report, View, Why};

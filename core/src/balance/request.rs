@@ -18,6 +18,8 @@ pub struct Request<'a> {
     key: Option<u64>,
     zone: Option<u16>,
     avoid: &'a [u32],
+    /// Avoided as well: turned down for now by the balancer.
+    thinned: &'a [u32],
     features: &'a [u32],
 }
 
@@ -25,7 +27,7 @@ impl<'a> Request<'a> {
     /// Work of which nothing is known.
     #[must_use]
     pub const fn new() -> Self {
-        Self { key: None, zone: None, avoid: &[], features: &[] }
+        Self { key: None, zone: None, avoid: &[], thinned: &[], features: &[] }
     }
 
     /// Work that belongs to `key`: the policies that look at keys keep it together.
@@ -62,6 +64,12 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Work that the members in these slots shall not get either.
+    pub(super) const fn thin(mut self, slots: &'a [u32]) -> Self {
+        self.thinned = slots;
+        self
+    }
+
     /// The hash of the key, if there is one.
     #[must_use]
     pub const fn hash(&self) -> Option<u64> {
@@ -74,10 +82,15 @@ impl<'a> Request<'a> {
         self.zone
     }
 
-    /// The slots that shall not get it.
+    /// The slots that the caller named; [`avoids`](Self::avoids) knows more.
     #[must_use]
     pub const fn avoided(&self) -> &'a [u32] {
         self.avoid
+    }
+
+    /// Every slot that [`avoids`](Self::avoids) knows; one may come twice.
+    pub(super) fn all_avoided(&self) -> impl Iterator<Item = u32> + 'a {
+        self.avoid.iter().chain(self.thinned).copied()
     }
 
     /// Its features.
@@ -89,6 +102,6 @@ impl<'a> Request<'a> {
     /// Whether the member in `slot` shall not get it.
     #[must_use]
     pub fn avoids(&self, slot: u32) -> bool {
-        self.avoid.contains(&slot)
+        self.avoid.contains(&slot) || self.thinned.contains(&slot)
     }
 }

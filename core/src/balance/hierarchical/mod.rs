@@ -180,12 +180,11 @@ impl<S: Storage> Policy for Hierarchical<S> {
         rng: &mut impl Rng,
     ) -> Result<Choice, Refusal> {
         self.follow(view)?;
-        let avoided = request.avoided();
-        for &slot in avoided {
+        for slot in request.all_avoided() {
             self.tree.hide(slot);
         }
         let slot = self.tree.descend(self.select, rng);
-        for &slot in avoided {
+        for slot in request.all_avoided() {
             self.tree.show(slot);
         }
         let slot = slot.ok_or_else(|| view.refusal())?;

@@ -49,6 +49,11 @@ impl<L: Storage> Calls<L> {
         self.len
     }
 
+    /// The number of the oldest call.
+    pub(super) const fn oldest(&self) -> u32 {
+        self.oldest
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.free == NONE && self.list.len() == self.list.capacity()
     }

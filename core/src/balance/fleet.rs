@@ -57,6 +57,7 @@ pub struct Fleet<M: Storage, L: Storage> {
     members: u32,
     weight: u32,
     panicking: bool,
+    last_call: u32,
 }
 
 impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
@@ -76,6 +77,7 @@ impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
             members: 0,
             weight: 0,
             panicking: false,
+            last_call: 0,
         }
     }
 }
@@ -98,6 +100,7 @@ impl Fleet<crate::storage::Heap, crate::storage::Heap> {
             members: 0,
             weight: 0,
             panicking: false,
+            last_call: 0,
         }
     }
 }
@@ -332,6 +335,22 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         self.calls.is_full()
     }
 
+    /// The number of the call that began or ended last, below the capacity for calls and its own while it is out: under
+    /// it a policy keeps what it must know of a call, in `started`, and finds it again, in `ended`.
+    #[must_use]
+    pub const fn last_call(&self) -> u32 {
+        self.last_call
+    }
+
+    /// The time that a call counts for: what it took, and if it failed no less than the penalty.
+    #[must_use]
+    pub fn cost(&self, ended: &Ended) -> Duration {
+        match ended.outcome {
+            Outcome::Failure => ended.latency.max(Duration::from_nanos(self.tuning.penalty)),
+            _ => ended.latency,
+        }
+    }
+
     /// When something happens by itself: a call is lost.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -342,6 +361,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     pub(super) fn claim(&mut self, now: Instant, slot: u32) -> Option<Lease> {
         self.clock(now);
         let lease = self.calls.claim(self.latest, slot, self.timeout())?;
+        self.last_call = lease.slot();
         let member = self.slots.get_mut(slot as usize)?;
         member.in_flight += 1;
         member.picks = member.picks.wrapping_add(1);
@@ -352,13 +372,16 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     pub(super) fn complete(&mut self, now: Instant, lease: Lease, outcome: Outcome) -> Result<Ended, Stale> {
         self.clock(now);
         let (slot, began) = self.calls.complete(self.latest, lease, self.timeout())?;
+        self.last_call = lease.slot();
         Ok(self.end(slot, outcome, began))
     }
 
     /// Takes back the oldest call whose time is over.
     pub(super) fn reclaim(&mut self, now: Instant) -> Option<Ended> {
         self.clock(now);
+        let oldest = self.calls.oldest();
         let (slot, began) = self.calls.reclaim(self.latest, self.timeout())?;
+        self.last_call = oldest;
         Some(self.end(slot, Outcome::Failure, began))
     }
 

@@ -5,8 +5,10 @@
 //! randomness. So a run follows from its parameters and a seed, on every target, and can be stepped, paused and
 //! replayed.
 
+pub mod dispatch;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod stealing;
 
+pub use dispatch::Dispatch;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use stealing::Stealing;

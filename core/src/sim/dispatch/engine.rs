@@ -1,0 +1,657 @@
+//! One event after the other.
+
+use core::time::Duration;
+
+use super::calls::{Call, Stage, Work};
+use super::event::{End, Event, Unplaced, What};
+use super::server::{Change, Fault, NONE, slowness};
+use super::{ChangeError, ConfigError, Dispatch, Information, Probe};
+use crate::balance::{FleetError, Outcome, Pick, Policy, Report, Request};
+use crate::rng::SplitMix64;
+use crate::storage::Storage;
+use crate::time::saturating_nanos;
+use crate::{Instant, Rng};
+
+/// Probes that a dispatcher may send for one request.
+const PROBES: u32 = 16;
+
+/// A request that comes, and what follows from its number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    at: Instant,
+    /// Its place among the requests of its source.
+    index: u64,
+    draws: SplitMix64,
+}
+
+/// The draws of the request of this index: another sequence for each.
+fn draws(seed: u64, index: u64) -> SplitMix64 {
+    let mut mix = SplitMix64::seed(seed ^ index.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+    SplitMix64::seed(mix.next_u64())
+}
+
+/// What happens next, in the order in which things of one instant happen.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Next {
+    Plan,
+    Call,
+    Timeout,
+    Probe,
+    Snapshot,
+    Pushed,
+    Arrival,
+}
+
+impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M, R, H> {
+    /// Sets up what is due first.
+    pub(super) fn begin(mut self) -> Result<Self, ConfigError> {
+        self.arrival = self.arrival_after(Instant::ZERO, 0);
+        if let Information::Snapshot { every } = self.config.information {
+            self.snapshot_at = Instant::ZERO.saturating_add(every);
+        }
+        Ok(self)
+    }
+
+    /// When the next event is due; `None` once every request that will come has come and ended, or nothing more happens
+    /// to those that have not.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<Instant> {
+        self.next().map(|(at, _)| at)
+    }
+
+    /// Moves the clock to the next event and lets it happen; `None` once [`next_event_at`](Self::next_event_at) is.
+    ///
+    /// The generator serves the policies alone; the traffic follows from the configuration.
+    pub fn step(&mut self, rng: &mut impl Rng) -> Option<Event> {
+        loop {
+            let (at, next) = self.next()?;
+            self.now = self.now.max(at);
+            let what = match next {
+                Next::Plan => {
+                    let (server, change) = self.plans.pop()?;
+                    self.change(server, change);
+                    Some(What::Changed { server, change })
+                }
+                Next::Call => {
+                    let call = self.agenda.pop()?;
+                    Some(self.proceed(call, rng))
+                }
+                Next::Timeout => {
+                    let call = self.calls.longest_waiting()?;
+                    Some(self.give_up(call))
+                }
+                Next::Probe => self.probe_moves(),
+                Next::Snapshot => Some(self.take_snapshot()),
+                Next::Pushed => {
+                    let call = self.calls.dequeue(&mut self.pushed)?;
+                    Some(self.come_pushed(call, rng))
+                }
+                Next::Arrival => {
+                    let arrival = self.arrival?;
+                    Some(self.come_drawn(arrival, rng))
+                }
+            };
+            if let Some(what) = what {
+                self.figures.last = self.now;
+                return Some(Event { at: self.now, what });
+            }
+        }
+    }
+
+    /// Lets happen what is due up to `until`, and says how many events that were.
+    pub fn run_until(&mut self, until: Instant, rng: &mut impl Rng) -> u64 {
+        let mut events = 0;
+        while self.next_event_at().is_some_and(|at| at <= until) && self.step(rng).is_some() {
+            events += 1;
+        }
+        events
+    }
+
+    /// Lets everything happen up to the arrival of the request of this number, and what follows at its arrival; with
+    /// `u64::MAX` all there is. Says how many events that were.
+    pub fn run(&mut self, requests: u64, rng: &mut impl Rng) -> u64 {
+        let mut events = 0;
+        while self.number < requests && self.step(rng).is_some() {
+            events += 1;
+        }
+        events
+    }
+
+    fn next(&self) -> Option<(Instant, Next)> {
+        let mut first = None;
+        let mut offer = |at: Option<Instant>, next: Next| {
+            if let Some(at) = at
+                && first.is_none_or(|(first, _)| at < first)
+            {
+                first = Some((at, next));
+            }
+        };
+        offer(self.plans.next_at(), Next::Plan);
+        offer(self.agenda.next_at(), Next::Call);
+        if let Some(timeout) = self.config.timeout {
+            let oldest = self.calls.longest_waiting();
+            offer(oldest.map(|at| self.calls.get(at).arrived.saturating_add(timeout)), Next::Timeout);
+        }
+        offer(self.pushed.first().map(|at| self.calls.get(at).arrived), Next::Pushed);
+        offer(self.arrival.map(|arrival| arrival.at), Next::Arrival);
+        let (at, next) = first?;
+        // These two never keep a simulation alive that is over without them.
+        let probe = self.probes.first().map(|probe| probe.at).filter(|due| (*due, Next::Probe) < (at, next));
+        let snapshot = matches!(self.config.information, Information::Snapshot { .. })
+            .then_some(self.snapshot_at)
+            .filter(|due| (*due, Next::Snapshot) < (at, next));
+        match (probe, snapshot) {
+            (Some(probe), Some(snapshot)) if snapshot < probe => Some((snapshot, Next::Snapshot)),
+            (Some(probe), _) => Some((probe, Next::Probe)),
+            (None, Some(snapshot)) => Some((snapshot, Next::Snapshot)),
+            (None, None) => Some((at, next)),
+        }
+    }
+
+    // Requests that come.
+
+    /// The arrival after one at `last`.
+    fn arrival_after(&self, last: Instant, index: u64) -> Option<Arrival> {
+        if index == self.config.requests {
+            return None;
+        }
+        let mut draws = draws(self.config.seed, index);
+        let at = self.config.arrivals.next(last, draws.next_u64())?;
+        Some(Arrival { at, index, draws })
+    }
+
+    fn come_drawn(&mut self, arrival: Arrival, rng: &mut impl Rng) -> What {
+        self.arrival = self.arrival_after(arrival.at, arrival.index + 1);
+        let mut draws = arrival.draws;
+        let (dispatcher, work, fate) = (draws.next_u64(), draws.next_u64(), draws.next_u64());
+        let key = self.keys.draw(self.now, &mut draws);
+        let number = self.count_arrival();
+        let dispatcher = self.dispatcher_for(dispatcher);
+        let Some(at) = self.calls.insert(Call::new(number, self.now, key, Work::Drawn(work))) else {
+            return self.refuse(number, dispatcher, Unplaced::Full);
+        };
+        self.place(at, dispatcher, fate, rng)
+    }
+
+    fn come_pushed(&mut self, at: u32, rng: &mut impl Rng) -> What {
+        let number = self.count_arrival();
+        // Apart from those of the configuration's own requests.
+        let mut draws = draws(!self.config.seed, number);
+        let (dispatcher, work, fate) = (draws.next_u64(), draws.next_u64(), draws.next_u64());
+        let call = self.calls.get_mut(at);
+        call.number = number;
+        if let Work::Drawn(draw) = &mut call.work {
+            *draw = work;
+        }
+        let dispatcher = self.dispatcher_for(dispatcher);
+        self.place(at, dispatcher, fate, rng)
+    }
+
+    /// The number of the request that just came.
+    fn count_arrival(&mut self) -> u64 {
+        let number = self.number;
+        self.number += 1;
+        if number == self.config.warm_up && number > 0 {
+            self.figures.reset(self.now);
+            for station in self.stations.iter_mut() {
+                station.counts = super::server::Counts::new(self.now);
+            }
+        }
+        self.figures.arrived += u64::from(number >= self.config.warm_up);
+        number
+    }
+
+    fn dispatcher_for(&self, draw: u64) -> u32 {
+        ((u128::from(draw) * self.dispatchers.len() as u128) >> 64) as u32
+    }
+
+    fn refuse(&mut self, number: u64, dispatcher: u32, why: Unplaced) -> What {
+        self.figures.refused += u64::from(number >= self.config.warm_up);
+        What::Refused { request: number, dispatcher, why }
+    }
+
+    /// Lets a dispatcher choose a server for a request.
+    fn place(&mut self, at: u32, dispatcher: u32, fate: u64, rng: &mut impl Rng) -> What {
+        let Call { number, key, .. } = *self.calls.get(at);
+        let (Some(balancer), Some(map)) =
+            (self.dispatchers.get_mut(dispatcher as usize), self.maps.get(dispatcher as usize))
+        else {
+            self.calls.remove(at);
+            return self.refuse(number, dispatcher, Unplaced::NoDispatcher);
+        };
+        let mut request = Request::new();
+        if let Some(key) = key {
+            request = request.key_hash(key);
+        }
+        if let Some(zone) = map.zone {
+            request = request.zone(zone);
+        }
+        let (member, lease, why) = match balancer.pick(self.now, &request, rng) {
+            Pick::Member { member, lease, why } => (member, lease, why),
+            Pick::None { why, .. } => {
+                self.calls.remove(at);
+                return self.refuse(number, dispatcher, Unplaced::Balancer(why));
+            }
+        };
+        let server = map.servers[member.slot() as usize];
+        let counted = number >= self.config.warm_up;
+        let station = &mut self.stations[server as usize];
+        station.counts.picked += u64::from(counted);
+        let fails = fate >> 32 < station.spec.failure_rate.to_bits();
+        let call = self.calls.get_mut(at);
+        (call.server, call.dispatcher, call.lease, call.fails) = (server, dispatcher, Some(lease), fails);
+        if self.config.timeout.is_some() {
+            self.calls.wait(at);
+        }
+        if let Some(key) = key {
+            self.note_owner(key, server, counted);
+        }
+        if self.config.network.is_zero() {
+            self.reach(at);
+        } else {
+            self.calls.get_mut(at).stage = Stage::Out;
+            self.note(at, self.config.network);
+        }
+        self.send_probes(dispatcher, rng);
+        What::Picked { request: number, dispatcher, server, why }
+    }
+
+    /// Remembers where a key was last.
+    fn note_owner(&mut self, key: u64, server: u32, counted: bool) {
+        let places = self.owners.len() as u64;
+        if places == 0 {
+            return;
+        }
+        let place = &mut self.owners[(key % places) as usize];
+        if place.0 == key && place.1 != NONE {
+            self.figures.repeated += u64::from(counted);
+            self.figures.moved += u64::from(counted && place.1 != server);
+        }
+        *place = (key, server);
+    }
+
+    /// The call has something to do in `delay`. It has nothing else to do then, so there is room to note it.
+    fn note(&mut self, at: u32, delay: Duration) {
+        let _ = self.agenda.insert(self.now.saturating_add(delay), at);
+    }
+
+    // Requests under way.
+
+    fn proceed(&mut self, at: u32, rng: &mut impl Rng) -> What {
+        let Call { number, server, stage, .. } = *self.calls.get(at);
+        match stage {
+            Stage::Out => {
+                self.reach(at);
+                What::Reached { request: number, server }
+            }
+            Stage::Serving => self.served(at, rng),
+            Stage::Back(end) => self.end(at, end),
+            // Those are not noted.
+            Stage::Free | Stage::Due | Stage::Waiting => What::Late { request: number, server },
+        }
+    }
+
+    /// A call reaches its server.
+    fn reach(&mut self, at: u32) {
+        let Call { number, server, .. } = *self.calls.get(at);
+        let counted = u64::from(number >= self.config.warm_up);
+        let station = &mut self.stations[server as usize];
+        let full = station.serving >= station.spec.slots && station.waiting >= station.spec.queue_limit;
+        let refused = match station.fault {
+            Some(Fault::Down) => {
+                station.counts.lost += counted;
+                Some(End::Lost)
+            }
+            Some(Fault::BlackHole) => {
+                station.counts.failed += counted;
+                Some(End::Failed)
+            }
+            _ if full => {
+                station.counts.rejected += counted;
+                Some(End::Rejected)
+            }
+            _ => None,
+        };
+        if let Some(end) = refused {
+            return self.send_back(at, end);
+        }
+        self.account(server);
+        let station = &mut self.stations[server as usize];
+        if station.present {
+            self.figures.spread.more(station.in_flight());
+        }
+        self.calls.enqueue(&mut station.queue, at);
+        self.calls.get_mut(at).stage = Stage::Waiting;
+        station.waiting += 1;
+        station.counts.peak = station.counts.peak.max(station.in_flight());
+        self.start(server);
+    }
+
+    /// Sends the answer on its way.
+    fn send_back(&mut self, at: u32, end: End) {
+        let server = self.calls.get(at).server;
+        let station = &self.stations[server as usize];
+        let (told, expected) = (station.in_flight(), saturating_nanos(station.expected()));
+        let call = self.calls.get_mut(at);
+        (call.stage, call.told, call.nanos) = (Stage::Back(end), told, expected);
+        self.note(at, self.config.network);
+    }
+
+    /// Accounts for the time before the number of requests of a server changes.
+    fn account(&mut self, server: u32) {
+        self.stations[server as usize].touch(self.now);
+        self.figures.spread.touch(self.now);
+    }
+
+    /// Starts what the server has slots for. Accounted for already.
+    fn start(&mut self, server: u32) {
+        let station = &mut self.stations[server as usize];
+        while station.can_start() {
+            let Some(at) = self.calls.dequeue(&mut station.queue) else { return };
+            station.waiting -= 1;
+            station.serving += 1;
+            let call = self.calls.get_mut(at);
+            let work = match call.work {
+                Work::Given(nanos) => nanos,
+                Work::Drawn(draw) => station.spec.service.unwrap_or(self.config.service).at(draw),
+            };
+            call.nanos = station.time_for(self.now, work);
+            call.stage = Stage::Serving;
+            let _ = self.agenda.insert(self.now.saturating_add(Duration::from_nanos(call.nanos)), at);
+        }
+    }
+
+    /// A server finished a call.
+    fn served(&mut self, at: u32, rng: &mut impl Rng) -> What {
+        let Call { number, server, fails, abandoned, nanos, .. } = *self.calls.get(at);
+        self.account(server);
+        let counted = u64::from(number >= self.config.warm_up);
+        let station = &mut self.stations[server as usize];
+        if station.present {
+            self.figures.spread.fewer(station.in_flight());
+        }
+        station.serving -= 1;
+        station.note_pace(nanos);
+        if fails {
+            station.counts.failed += counted;
+        } else {
+            station.counts.served += counted;
+        }
+        self.start(server);
+        let end = if fails { End::Failed } else { End::Success };
+        let idle = self.stations[server as usize].in_flight() == 0;
+        let what = if abandoned {
+            self.calls.remove(at);
+            self.figures.late += counted;
+            What::Late { request: number, server }
+        } else if self.config.network.is_zero() {
+            let station = &self.stations[server as usize];
+            let (told, expected) = (station.in_flight(), saturating_nanos(station.expected()));
+            let call = self.calls.get_mut(at);
+            (call.told, call.nanos) = (told, expected);
+            self.end(at, end)
+        } else {
+            self.send_back(at, end);
+            What::Served { request: number, server }
+        };
+        if idle && self.config.idle_reports && self.stations[server as usize].present {
+            self.report_idle(server, rng);
+        }
+        what
+    }
+
+    /// The caller has its answer, if it still wants it.
+    fn end(&mut self, at: u32, end: End) -> What {
+        let call = *self.calls.get(at);
+        let Call { number, server, dispatcher, .. } = call;
+        if call.abandoned {
+            self.calls.remove(at);
+            self.figures.late += u64::from(number >= self.config.warm_up);
+            return What::Late { request: number, server };
+        }
+        if self.config.timeout.is_some() {
+            self.calls.stop_waiting(at);
+        }
+        let what = self.account_end(at, end);
+        self.calls.remove(at);
+        if matches!(self.config.information, Information::Answers) && !matches!(end, End::Lost) {
+            self.report(dispatcher, server, call.told, call.nanos);
+        }
+        what
+    }
+
+    fn give_up(&mut self, at: u32) -> What {
+        self.calls.stop_waiting(at);
+        self.calls.get_mut(at).abandoned = true;
+        self.account_end(at, End::TimedOut)
+    }
+
+    /// The balancer and the figures hear how a call ended.
+    fn account_end(&mut self, at: u32, end: End) -> What {
+        let Call { number, arrived, lease, server, dispatcher, .. } = *self.calls.get(at);
+        let latency = self.now.saturating_duration_since(arrived);
+        let outcome = if end == End::Success { Outcome::Success } else { Outcome::Failure };
+        if let (Some(balancer), Some(lease)) = (self.dispatchers.get_mut(dispatcher as usize), lease) {
+            // Where the fleet's own timeout came first, it knows already.
+            let _ = balancer.complete(self.now, lease, outcome);
+        }
+        if number >= self.config.warm_up {
+            self.figures.end(end, saturating_nanos(latency));
+        }
+        What::Ended { request: number, dispatcher, server, end, latency }
+    }
+
+    // What dispatchers learn.
+
+    fn report(&mut self, dispatcher: u32, server: u32, in_flight: u32, latency: u64) {
+        let report = Report { in_flight, latency: Duration::from_nanos(latency) };
+        let index = dispatcher as usize;
+        if let (Some(balancer), Some(map)) = (self.dispatchers.get_mut(index), self.maps.get(index))
+            && let Some(Some(member)) = map.members.get(server as usize)
+        {
+            // It may have left meanwhile.
+            let _ = balancer.report(self.now, *member, &report);
+        }
+    }
+
+    fn take_snapshot(&mut self) -> What {
+        for server in 0..self.stations.len() as u32 {
+            let station = &self.stations[server as usize];
+            if station.present {
+                let (in_flight, latency) = (station.in_flight(), saturating_nanos(station.expected()));
+                for dispatcher in 0..self.dispatchers.len() as u32 {
+                    self.report(dispatcher, server, in_flight, latency);
+                }
+            }
+        }
+        if let Information::Snapshot { every } = self.config.information {
+            self.snapshot_at = self.now.saturating_add(every);
+        }
+        What::Snapshot
+    }
+
+    fn send_probes(&mut self, dispatcher: u32, rng: &mut impl Rng) {
+        for _ in 0..PROBES {
+            let index = dispatcher as usize;
+            let (Some(balancer), Some(map)) = (self.dispatchers.get_mut(index), self.maps.get(index)) else {
+                return;
+            };
+            let Some(member) = balancer.probe(self.now, rng) else { return };
+            let server = map.servers[member.slot() as usize];
+            self.figures.probes += 1;
+            let probe = Probe {
+                at: self.now.saturating_add(self.config.probe_network),
+                dispatcher,
+                server,
+                answer: None,
+            };
+            if self.config.probe_network.is_zero() {
+                if let Some((in_flight, latency)) = self.answer(server) {
+                    self.report(dispatcher, server, in_flight, latency);
+                }
+            } else if self.probes.push(probe).is_err() {
+                self.figures.probes_dropped += 1;
+            }
+        }
+    }
+
+    /// What a server says to a probe, if it answers.
+    fn answer(&self, server: u32) -> Option<(u32, u64)> {
+        let station = &self.stations[server as usize];
+        let answers = station.present && !matches!(station.fault, Some(Fault::Down | Fault::Frozen));
+        answers.then(|| (station.in_flight(), saturating_nanos(station.expected())))
+    }
+
+    /// A probe reaches its server, or its answer the dispatcher.
+    fn probe_moves(&mut self) -> Option<What> {
+        let probe = self.probes.pop()?;
+        let Probe { dispatcher, server, .. } = probe;
+        match probe.answer {
+            Some((in_flight, latency)) => {
+                self.report(dispatcher, server, in_flight, latency);
+                Some(What::Probed { dispatcher, server, in_flight })
+            }
+            None => {
+                let answer = Some(self.answer(server)?);
+                let at = self.now.saturating_add(self.config.probe_network);
+                // There is room: one was just taken out.
+                let _ = self.probes.push(Probe { at, answer, ..probe });
+                None
+            }
+        }
+    }
+
+    fn report_idle(&mut self, server: u32, rng: &mut impl Rng) {
+        let dispatcher = rng.below(self.dispatchers.len() as u32);
+        if self.config.probe_network.is_zero() {
+            let latency = saturating_nanos(self.stations[server as usize].expected());
+            return self.report(dispatcher, server, 0, latency);
+        }
+        let Some(answer) = self.answer(server) else { return };
+        let at = self.now.saturating_add(self.config.probe_network);
+        if self.probes.push(Probe { at, dispatcher, server, answer: Some(answer) }).is_err() {
+            self.figures.probes_dropped += 1;
+        }
+    }
+
+    // Changes of servers.
+
+    pub(super) fn check(&self, server: u32, change: Change) -> Result<(), ChangeError> {
+        let station = self.stations.get(server as usize).ok_or(ChangeError::UnknownServer)?;
+        match change {
+            Change::Speed(speed) | Change::Fail(Fault::Slow { speed }) if slowness(speed).is_none() => {
+                Err(ChangeError::Speed)
+            }
+            Change::Weight(weight) => {
+                let others: u64 = self.stations.iter().map(|station| u64::from(station.spec.weight)).sum();
+                let total = others - u64::from(station.spec.weight) + u64::from(weight);
+                if total > u64::from(u32::MAX) { Err(ChangeError::Weight) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn change(&mut self, server: u32, change: Change) {
+        self.account(server);
+        let now = self.now;
+        match change {
+            // Its place in each fleet was there before.
+            Change::Join => {
+                let _ = self.join(server);
+            }
+            Change::Leave => self.leave(server),
+            Change::Fail(fault) => {
+                self.stations[server as usize].fault = Some(fault);
+                if fault == Fault::Down {
+                    self.lose(server);
+                }
+            }
+            Change::Recover => {
+                let station = &mut self.stations[server as usize];
+                if station.fault.take() == Some(Fault::Down) {
+                    station.since = now;
+                }
+                self.start(server);
+            }
+            Change::MarkDown | Change::MarkUp => {
+                for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter()) {
+                    let Some(member) = map.members[server as usize] else { continue };
+                    let fleet = balancer.fleet_mut();
+                    let _ = match change {
+                        Change::MarkDown => fleet.mark_down(member),
+                        _ => fleet.resume(member),
+                    };
+                }
+            }
+            Change::Speed(speed) => self.stations[server as usize].spec.speed = speed,
+            Change::Weight(weight) => {
+                self.stations[server as usize].spec.weight = weight;
+                for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter()) {
+                    if let Some(member) = map.members[server as usize] {
+                        let _ = balancer.fleet_mut().set_weight(member, weight);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts a server into every fleet.
+    pub(super) fn join(&mut self, server: u32) -> Result<(), FleetError> {
+        let station = &mut self.stations[server as usize];
+        if station.present {
+            return Ok(());
+        }
+        self.figures.spread.touch(self.now);
+        self.figures.spread.join(station.in_flight());
+        (station.present, station.since) = (true, self.now);
+        for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter_mut()) {
+            map.join(balancer, self.now, server, &station.spec)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a server out of every fleet.
+    pub(super) fn leave(&mut self, server: u32) {
+        let station = &mut self.stations[server as usize];
+        if !station.present {
+            return;
+        }
+        self.figures.spread.touch(self.now);
+        self.figures.spread.leave(station.in_flight());
+        station.present = false;
+        for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter_mut()) {
+            if let Some(member) = map.members[server as usize].take() {
+                let _ = balancer.fleet_mut().remove(self.now, member);
+            }
+        }
+    }
+
+    /// A server loses all that it has. Accounted for already.
+    fn lose(&mut self, server: u32) {
+        let station = &mut self.stations[server as usize];
+        let warm_up = self.config.warm_up;
+        if station.present {
+            self.figures.spread.leave(station.in_flight());
+            self.figures.spread.join(0);
+        }
+        station.serving = 0;
+        while let Some(at) = self.calls.dequeue(&mut station.queue) {
+            let call = self.calls.get_mut(at);
+            call.stage = Stage::Back(End::Lost);
+            station.counts.lost += u64::from(call.number >= warm_up);
+            let _ = self.agenda.insert(self.now.saturating_add(self.config.network), at);
+        }
+        station.waiting = 0;
+        let calls = &mut self.calls;
+        let lost = &mut station.counts.lost;
+        self.agenda.reschedule(self.now.saturating_add(self.config.network), |at| {
+            let call = calls.get_mut(*at);
+            let running = call.server == server && call.stage == Stage::Serving;
+            if running {
+                call.stage = Stage::Back(End::Lost);
+                *lost += u64::from(call.number >= warm_up);
+            }
+            running
+        });
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::storage::{Inline, InlineSlots, List, Storage};
 use core::cmp::Reverse;
+use core::fmt;
 
 /// A key that [`SpaceSaving`] counts, and how far its count can be trusted.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -76,7 +77,6 @@ struct Counter {
 ///
 /// Metwally, Agrawal, El Abbadi: *Efficient computation of frequent and top-k elements in data streams*, ICDT 2005.
 /// Merging: Agarwal and others: *Mergeable summaries*, PODS 2012.
-#[derive(Debug)]
 pub struct SpaceSaving<S: Storage> {
     counters: S::List<Counter>,
     /// Counters by count, the highest first. Equal counts stand together: that is a group.
@@ -414,6 +414,18 @@ impl<S: Storage> SpaceSaving<S> {
             }
         }
         table[gap] = NONE;
+    }
+}
+
+/// The figures and the heaviest keys, not the table.
+impl<S: Storage> fmt::Debug for SpaceSaving<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpaceSaving")
+            .field("counters", &self.capacity())
+            .field("total", &self.total)
+            .field("max_error", &self.max_error())
+            .field("heaviest", &self.iter().next())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,11 @@
 //! One type for all policies.
 
 use super::Kind;
-use crate::balance::{Choice, Ended, HashKey, Policy, Refusal, Report, Request, RoundRobin, View};
-use crate::storage::Storage;
+use crate::balance::{
+    Affinity, Choice, Ended, HashKey, Hierarchical, LeastLoaded, LowDiscrepancy, P2c, Policy, Random,
+    Refusal, Report, Request, RoundRobin, SmoothWeighted, View,
+};
+use crate::storage::{Heap, Storage};
 use crate::{Instant, Rng};
 
 /// Defines the enum over the policies and passes every call on.
@@ -72,17 +75,46 @@ macro_rules! any {
 any! {
     /// [`Kind::RoundRobin`].
     RoundRobin(RoundRobin),
+    /// [`Kind::Random`].
+    Random(Random),
     /// [`Kind::Hash`].
     Hash(HashKey),
+    /// [`Kind::Smooth`].
+    Smooth(SmoothWeighted<Heap>),
+    /// [`Kind::LowDiscrepancy`].
+    LowDiscrepancy(LowDiscrepancy<Heap>),
+    /// [`Kind::LeastLoaded`].
+    LeastLoaded(LeastLoaded<Heap>),
+    /// [`Kind::P2c`] and [`Kind::P2cPeak`].
+    P2c(P2c),
+    /// [`Kind::Hierarchical`].
+    Hierarchical(Hierarchical<Heap>),
+    /// [`Kind::Affinity`].
+    Affinity(Affinity<LeastLoaded<Heap>, Heap>),
 }
+
+/// How many keys [`Kind::Affinity`] remembers for each member.
+const KEYS_PER_MEMBER: u32 = 1024;
 
 impl Kind {
     /// The policy with its usual parameters, for a fleet of up to `members`.
     #[must_use]
-    pub fn policy(self, _members: u32) -> AnyPolicy {
+    pub fn policy(self, members: u32) -> AnyPolicy {
         match self {
             Self::RoundRobin => AnyPolicy::RoundRobin(RoundRobin::new()),
+            Self::Random => AnyPolicy::Random(Random::new()),
             Self::Hash => AnyPolicy::Hash(HashKey::new()),
+            Self::Smooth => AnyPolicy::Smooth(SmoothWeighted::<Heap>::with_capacity(members)),
+            Self::LowDiscrepancy => AnyPolicy::LowDiscrepancy(LowDiscrepancy::<Heap>::with_capacity(members)),
+            Self::LeastLoaded => AnyPolicy::LeastLoaded(LeastLoaded::<Heap>::with_capacity(members)),
+            Self::P2c => AnyPolicy::P2c(P2c::new()),
+            Self::P2cPeak => AnyPolicy::P2c(P2c::peak()),
+            Self::Hierarchical => AnyPolicy::Hierarchical(Hierarchical::<Heap>::with_capacity(members, 8)),
+            Self::Affinity => {
+                let inner = LeastLoaded::<Heap>::with_capacity(members);
+                let keys = members.saturating_mul(KEYS_PER_MEMBER).min(1 << 16);
+                AnyPolicy::Affinity(Affinity::<_, Heap>::with_capacity(inner, keys))
+            }
         }
     }
 }

@@ -27,22 +27,57 @@ use core::str::FromStr;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Kind {
-    /// [`RoundRobin`](super::RoundRobin).
+    /// [`RoundRobin`](super::RoundRobin): "round-robin".
     RoundRobin,
-    /// [`HashKey`](super::HashKey).
+    /// [`Random`](super::Random): "random".
+    Random,
+    /// [`HashKey`](super::HashKey): "hash".
     Hash,
+    /// [`SmoothWeighted`](super::SmoothWeighted): "smooth".
+    Smooth,
+    /// [`LowDiscrepancy`](super::LowDiscrepancy): "low-discrepancy".
+    LowDiscrepancy,
+    /// [`LeastLoaded`](super::LeastLoaded): "least-loaded".
+    LeastLoaded,
+    /// [`P2c`](super::P2c) by load: "p2c".
+    P2c,
+    /// [`P2c`](super::P2c) by peak latency: "p2c-peak".
+    P2cPeak,
+    /// [`Hierarchical`](super::Hierarchical), a tree with eight branches at each level: "hierarchical".
+    Hierarchical,
+    /// [`Affinity`](super::Affinity) over [`LeastLoaded`](super::LeastLoaded): "affinity".
+    Affinity,
 }
 
 impl Kind {
     /// Every policy.
-    pub const ALL: &[Self] = &[Self::RoundRobin, Self::Hash];
+    pub const ALL: &[Self] = &[
+        Self::RoundRobin,
+        Self::Random,
+        Self::Hash,
+        Self::Smooth,
+        Self::LowDiscrepancy,
+        Self::LeastLoaded,
+        Self::P2c,
+        Self::P2cPeak,
+        Self::Hierarchical,
+        Self::Affinity,
+    ];
 
     /// The policy's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::RoundRobin => "round-robin",
+            Self::Random => "random",
             Self::Hash => "hash",
+            Self::Smooth => "smooth",
+            Self::LowDiscrepancy => "low-discrepancy",
+            Self::LeastLoaded => "least-loaded",
+            Self::P2c => "p2c",
+            Self::P2cPeak => "p2c-peak",
+            Self::Hierarchical => "hierarchical",
+            Self::Affinity => "affinity",
         }
     }
 }

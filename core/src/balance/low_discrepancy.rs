@@ -1,0 +1,574 @@
+//! Weighted turns, never a whole turn from the exact share.
+
+use super::among::{self, Entry};
+use super::policy::{Choice, Policy, Refusal, View, Why};
+use super::request::Request;
+use crate::heap::{Order, sift_down, sift_up};
+use crate::storage::{Inline, List, Storage};
+use crate::{Instant, Rng};
+use core::fmt;
+
+/// Turns in proportion to weight that never stray from it by a whole turn: Tijdeman's chairman assignment.
+///
+/// After any number of choices, each of `n` members has had its exact share so far, ± at most 1 − 1/(2n − 2). No order
+/// can promise less. Of the members that another turn would not bring above the bound, the one is chosen that would
+/// fall below it first without (of equals, the lowest slot). Over as many choices as the weights add up to, each member
+/// gets exactly its weight.
+///
+/// The bound holds from the first choice and until members come, go or change weight. From then on everyone keeps what
+/// it is ahead or behind, less than a turn, and a new member begins with nothing, so that nobody gets a burst however
+/// often it happens. A member that a request avoids when it would be its turn keeps that turn, but never more than one.
+///
+/// *When not to use it:* with few different weights [`SmoothWeighted`](super::SmoothWeighted) takes less memory and is
+/// as fast; where requests differ in cost, weights alone say too little: take a policy that looks at load.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use divvy::balance::{Balancer, Fleet, LowDiscrepancy, Member, Pick, Refusal, Request};
+/// use divvy::rng::SplitMix64;
+/// use divvy::storage::Inline;
+/// use divvy::Instant;
+///
+/// let (now, mut rng) = (Instant::ZERO, SplitMix64::seed(1));
+/// let fleet = Fleet::<Inline<4>, Inline<16>>::new(Duration::from_secs(10));
+/// let mut balancer = Balancer::new(fleet, LowDiscrepancy::<Inline<4>>::new());
+/// for (name, weight) in [("a", 5), ("b", 1), ("c", 1)] {
+///     balancer.fleet_mut().insert(now, Member::new(name.as_bytes()).weight(weight))?;
+/// }
+/// let order = [(); 7].map(|()| match balancer.pick(now, &Request::new(), &mut rng) {
+///     Pick::Member { member, .. } => ["a", "b", "c"][member.slot() as usize],
+///     Pick::None { .. } => "nobody",
+/// });
+/// assert_eq!(order, ["a", "b", "a", "a", "a", "c", "a"]);
+/// // Nobody is left to a request that avoids them all:
+/// let none = balancer.pick(now, &Request::new().avoid(&[0, 1, 2]), &mut rng);
+/// assert_eq!(none, Pick::None { retry_at: None, why: Refusal::Avoided });
+/// # Ok::<(), divvy::balance::FleetError>(())
+/// ```
+///
+/// # Complexity
+///
+/// *O*(log n) per choice, amortised: every turn is released once and chosen once. *O*(n) where the next in turn is
+/// avoided, *O*(n log n) at the first choice after a change of the candidates. 72 bytes per member; up to 2²⁴ members.
+///
+/// # References
+///
+/// Tijdeman, *The chairman assignment problem*, Discrete Mathematics 32, 1980. Earliest deadline first meets every set
+/// of unit jobs with whole release times and deadlines that can be met.
+pub struct LowDiscrepancy<S: Storage> {
+    /// The candidates, ascending by slot, then those who wait outside.
+    seats: S::List<Seat>,
+    /// Whose next turn may come: (the last choice at which it must have come, which seat), packed.
+    open: S::List<u64>,
+    /// Whose next turn may not come yet: (the first choice at which it may, which seat), packed.
+    early: S::List<u64>,
+    /// The candidates' epoch that the heaps are made for.
+    epoch: Option<u32>,
+    /// Which choice is next.
+    turn: u64,
+}
+
+/// A member. Its turns come every `step` choices, each within a window that opens at `opens` and closes before the next
+/// one opens. Times are whole choices and a rest in units of 1 / (weight × span).
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    slot: u32,
+    generation: u32,
+    candidate: bool,
+    /// The sum of the weights ÷ its own, rounded down.
+    step: u32,
+    /// How much of `step` the window takes.
+    window: u32,
+    step_rest: u64,
+    window_rest: u64,
+    /// weight × (2n − 2).
+    unit: u64,
+    /// When its next turn may come. Outside: how far off that was, in steps × 2⁻³², or [`NEW`].
+    opens: u64,
+    opens_rest: u64,
+}
+
+/// A seat that had no turn yet.
+const NEW: u64 = i64::MAX as u64;
+/// How many bits name the seat in an entry of a heap; the others are the time.
+const SEAT: u32 = 24;
+/// Turns are counted from here, so that one may have come due before the first.
+const FIRST: u64 = 1 << 34;
+/// Turns are counted down by [`FIRST`] less than this when they reach it: times stay below 2⁴⁰.
+const LAST: u64 = 1 << 39;
+
+/// Earliest first.
+struct Earliest;
+
+impl Order<u64> for Earliest {
+    fn before(&self, a: &u64, b: &u64) -> bool {
+        a < b
+    }
+}
+
+impl Entry for Seat {
+    fn slot(&self) -> u32 {
+        self.slot
+    }
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+    fn is_candidate(&self) -> bool {
+        self.candidate
+    }
+    fn set_candidate(&mut self, candidate: bool) {
+        self.candidate = candidate;
+    }
+}
+
+impl Seat {
+    /// The first choice at which its next turn may come.
+    const fn earliest(&self) -> u64 {
+        self.opens + (self.opens_rest > 0) as u64
+    }
+
+    /// The last choice at which its next turn must have come.
+    const fn latest(&self) -> u64 {
+        let carry = self.opens_rest >= self.unit - self.window_rest;
+        self.opens + self.window as u64 + carry as u64 + 1
+    }
+
+    /// It has its turn at choice `turn`: the next one opens a step later.
+    const fn advance(&mut self, turn: u64) {
+        let carry = self.opens_rest >= self.unit - self.step_rest;
+        self.opens += self.step as u64 + carry as u64;
+        self.opens_rest = match carry {
+            true => self.opens_rest - (self.unit - self.step_rest),
+            false => self.opens_rest + self.step_rest,
+        };
+        // Only a turn that came too late or too early, as another was avoided, moves those after it.
+        if self.opens + 1 < turn {
+            self.opens = turn - 1;
+        } else if self.opens > turn + self.step as u64 {
+            self.opens = turn + self.step as u64;
+        }
+    }
+
+    /// How far off its next turn is at choice `turn`, in steps × 2⁻³².
+    fn ahead(&self, turn: u64) -> i64 {
+        let unit = i128::from(self.unit.max(1));
+        let step = i128::from(self.step) * unit + i128::from(self.step_rest);
+        let off = (i128::from(self.opens) - i128::from(turn)) * unit + i128::from(self.opens_rest);
+        // The nearest: off and step are below 2^34 × 2^57.
+        let bits = ((off << 33) / step.max(1) + 1) >> 1;
+        bits.clamp(-1 << 33, 1 << 33) as i64
+    }
+}
+
+impl<const N: usize> LowDiscrepancy<Inline<N>> {
+    /// For a fleet of up to `N` members.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(N < 1 << SEAT, "seats are numbered in 24 bits") };
+        Self {
+            seats: heapless::Vec::new(),
+            open: heapless::Vec::new(),
+            early: heapless::Vec::new(),
+            epoch: None,
+            turn: FIRST,
+        }
+    }
+}
+
+impl<const N: usize> Default for LowDiscrepancy<Inline<N>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl LowDiscrepancy<crate::storage::Heap> {
+    /// For a fleet of up to `members` and at most 2²⁴ − 1, allocated now.
+    #[must_use]
+    pub fn with_capacity(members: u32) -> Self {
+        use crate::storage::HeapList;
+        let members = members.min((1 << SEAT) - 1) as usize;
+        Self {
+            seats: HeapList::with_capacity(members),
+            open: HeapList::with_capacity(members),
+            early: HeapList::with_capacity(members),
+            epoch: None,
+            turn: FIRST,
+        }
+    }
+}
+
+impl<S: Storage> LowDiscrepancy<S> {
+    /// Makes the heaps for these candidates, of which there are at least two.
+    fn rebuild<M: Storage, L: Storage>(&mut self, view: View<'_, M, L>) -> Result<(), Refusal> {
+        let fleet = view.fleet();
+        if view.slots().len() > self.seats.capacity() {
+            return Err(Refusal::PolicyTooSmall);
+        }
+        // What each candidate until now was ahead or behind.
+        if self.epoch.take().is_some() {
+            for seat in self.seats.iter_mut().filter(|seat| seat.candidate) {
+                seat.opens = seat.ahead(self.turn) as u64;
+            }
+        }
+        self.open.clear();
+        self.early.clear();
+        let fresh = |slot, generation| Seat {
+            slot,
+            generation,
+            candidate: true,
+            step: 0,
+            window: 0,
+            step_rest: 0,
+            window_rest: 0,
+            unit: 1,
+            opens: NEW,
+            opens_rest: 0,
+        };
+        let len = among::enrol(&mut self.seats, view, fresh)?;
+        // The fleet keeps the sum of the weights below 2³².
+        let total: u64 = view.slots().iter().map(|slot| u64::from(fleet.weight(*slot).max(1))).sum();
+        let total = total.min(u64::from(u32::MAX));
+        let span = 2 * len as u64 - 2;
+        self.turn = FIRST + 1;
+        for seat in &mut self.seats[..len] {
+            let weight = u64::from(fleet.weight(seat.slot).max(1));
+            seat.unit = weight * span;
+            seat.step = (total / weight) as u32;
+            seat.step_rest = total % weight * span;
+            let window = total * (span - 2);
+            seat.window = (window / seat.unit) as u32;
+            seat.window_rest = window % seat.unit;
+            (seat.opens, seat.opens_rest) = match seat.opens {
+                // A window opens when another turn would be just on the bound.
+                NEW => (FIRST + total / seat.unit, total % seat.unit),
+                ahead => {
+                    let off = i128::from(ahead as i64) * i128::from(total) * i128::from(span);
+                    let off = (off + (1 << 31)) >> 32;
+                    let unit = i128::from(seat.unit);
+                    let opens = i128::from(self.turn) + off.div_euclid(unit);
+                    (opens as u64, off.rem_euclid(unit) as u64)
+                }
+            };
+        }
+        for at in 0..len {
+            // As many places as seats: this cannot be refused.
+            let _ = self.early.push(self.seats[at].earliest() << SEAT | at as u64);
+            sift_up(&mut self.early, at, &mut Earliest);
+        }
+        self.epoch = Some(view.epoch());
+        Ok(())
+    }
+
+    /// Moves the turns that may come now to where they are chosen from.
+    fn release(&mut self) {
+        while let Some(&entry) = self.early.first() {
+            if entry >> SEAT > self.turn {
+                break;
+            }
+            pop(&mut self.early, 0);
+            self.admit(entry);
+        }
+    }
+
+    fn admit(&mut self, entry: u64) {
+        let at = entry & ((1 << SEAT) - 1);
+        let entry = self.seats[at as usize].latest() << SEAT | at;
+        let _ = self.open.push(entry);
+        let last = self.open.len() - 1;
+        sift_up(&mut self.open, last, &mut Earliest);
+    }
+
+    /// The seat in `entry`, which is in no heap now, has its turn.
+    fn serve(&mut self, entry: u64) -> u32 {
+        let at = entry & ((1 << SEAT) - 1);
+        let seat = &mut self.seats[at as usize];
+        seat.advance(self.turn);
+        let slot = seat.slot;
+        let _ = self.early.push(seat.earliest() << SEAT | at);
+        let last = self.early.len() - 1;
+        sift_up(&mut self.early, last, &mut Earliest);
+        self.turn += 1;
+        if self.turn >= LAST {
+            self.count_down();
+        }
+        slot
+    }
+
+    /// Subtracts the same from every time.
+    fn count_down(&mut self) {
+        let by = LAST - FIRST;
+        self.turn -= by;
+        for seat in self.seats.iter_mut().filter(|seat| seat.candidate) {
+            seat.opens = seat.opens.saturating_sub(by);
+        }
+        for entry in self.open.iter_mut().chain(&mut *self.early) {
+            *entry = entry.saturating_sub(by << SEAT);
+        }
+    }
+
+    /// The first of a heap that `request` does not avoid.
+    fn first_of(&self, heap: &[u64], request: &Request<'_>) -> Option<usize> {
+        if request.avoided().is_empty() {
+            return (!heap.is_empty()).then_some(0);
+        }
+        let slot = |entry: u64| self.seats[(entry & ((1 << SEAT) - 1)) as usize].slot;
+        let left = heap.iter().enumerate().filter(|(_, entry)| !request.avoids(slot(**entry)));
+        left.min_by_key(|(_, entry)| **entry).map(|(at, _)| at)
+    }
+}
+
+/// Takes the entry at `at` out of a heap.
+fn pop(heap: &mut impl List<u64>, at: usize) -> Option<u64> {
+    let entry = heap.swap_remove(at)?;
+    if at < heap.len() {
+        sift_down(heap, at, &mut Earliest);
+        sift_up(heap, at, &mut Earliest);
+    }
+    Some(entry)
+}
+
+impl<S: Storage> Policy for LowDiscrepancy<S> {
+    fn choose<M: Storage, L: Storage>(
+        &mut self,
+        _now: Instant,
+        view: View<'_, M, L>,
+        request: &Request<'_>,
+        _rng: &mut impl Rng,
+    ) -> Result<Choice, Refusal> {
+        if let Some(slot) = among::only(view, request) {
+            return Ok(Choice { slot, why: Why::Only });
+        }
+        if !among::any_left(view, request) {
+            return Err(view.refusal());
+        }
+        if self.epoch != Some(view.epoch()) {
+            self.rebuild(view)?;
+        }
+        self.release();
+        // There is an open turn unless a change of the members has left all of them ahead.
+        let entry = match self.first_of(&self.open, request) {
+            Some(at) => pop(&mut self.open, at),
+            None => self.first_of(&self.early, request).and_then(|at| pop(&mut self.early, at)),
+        };
+        let slot = self.serve(entry.ok_or_else(|| view.refusal())?);
+        Ok(Choice { slot, why: Why::Turn })
+    }
+}
+
+impl<S: Storage> fmt::Debug for LowDiscrepancy<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LowDiscrepancy")
+            .field("seats", &&*self.seats)
+            .field("turn", &self.turn)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::{Fleet, Member, MemberId};
+    use crate::rng::SplitMix64;
+    use core::time::Duration;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    type Small = Fleet<Inline<64>, Inline<4>>;
+
+    fn fleet(weights: &[u32]) -> Small {
+        let mut fleet = Small::new(Duration::from_secs(1));
+        for (nth, weight) in weights.iter().enumerate() {
+            insert(&mut fleet, nth as u64, *weight);
+        }
+        fleet
+    }
+
+    fn insert(fleet: &mut Small, name: u64, weight: u32) -> MemberId {
+        fleet.insert(Instant::ZERO, Member::new(&name.to_le_bytes()).weight(weight)).expect("there is room")
+    }
+
+    fn choose<S: Storage>(
+        policy: &mut LowDiscrepancy<S>,
+        fleet: &Small,
+        request: &Request<'_>,
+    ) -> Result<u32, Refusal> {
+        let choice = policy.choose(Instant::ZERO, View::of(fleet), request, &mut SplitMix64::seed(0));
+        choice.map(|choice| choice.slot)
+    }
+
+    /// Makes `turns` choices and checks Tijdeman's bound in whole numbers after each of them.
+    fn keeps_the_bound(weights: &[u32], turns: u64) -> Result<(), std::string::String> {
+        let fleet = fleet(weights);
+        let mut policy = LowDiscrepancy::<Inline<64>>::new();
+        let total: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+        let span = 2 * weights.len() as i128 - 2;
+        let mut counts = vec![0i128; weights.len()];
+        for turn in 1..=i128::from(turns) {
+            let slot = choose(&mut policy, &fleet, &Request::new()).map_err(|why| std::format!("{why}"))?;
+            counts[slot as usize] += 1;
+            for (count, weight) in counts.iter().zip(weights) {
+                let stray = (count * total - turn * i128::from(*weight)).abs();
+                if stray * span > (span - 1) * total {
+                    return Err(std::format!("{weights:?} after {turn}: {counts:?}"));
+                }
+            }
+            if turn % total == 0 {
+                let exact = weights.iter().map(|weight| i128::from(*weight) * turn / total);
+                assert!(counts.iter().copied().eq(exact), "{counts:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_bound_holds_for_all_small_weights() {
+        let mut weights = [1u32; 4];
+        for case in 0..9u32.pow(4) {
+            for (nth, weight) in weights.iter_mut().enumerate() {
+                *weight = case / 9u32.pow(nth as u32) % 9 + 1;
+            }
+            for len in 2..=4 {
+                // Shorter lists once each: those in which the rest is at its least.
+                if weights[len..].iter().all(|weight| *weight == 1) {
+                    let weights = &weights[..len];
+                    keeps_the_bound(weights, 2 * u64::from(weights.iter().sum::<u32>())).unwrap();
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_bound_holds_for_any_weights(
+            weights in prop::collection::vec(prop_oneof![1u32..20, 1u32..3_000, 1u32..60_000_000], 2..40),
+        ) {
+            let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
+            if let Err(stray) = keeps_the_bound(&weights, (2 * total).min(1_500)) {
+                return Err(TestCaseError::fail(stray));
+            }
+        }
+
+        #[test]
+        fn the_bound_holds_for_the_extremes(lights in 1usize..20, light in 1u32..3) {
+            let mut weights = vec![light; lights];
+            weights.push(u32::MAX - light * lights as u32);
+            if let Err(stray) = keeps_the_bound(&weights, 500) {
+                return Err(TestCaseError::fail(stray));
+            }
+        }
+
+        /// Whatever changes, and however often, everyone's share of what follows is right to a few turns.
+        #[test]
+        fn changes_cost_nobody_more_than_a_few_turns(
+            weights in prop::collection::vec(1u32..9, 3..12), rounds in 1u32..40, stretch in 1u32..20, goes: bool,
+        ) {
+            let mut fleet = fleet(&weights);
+            let mut last = fleet.id(weights.len() as u32 - 1).unwrap();
+            let mut policy = LowDiscrepancy::<Inline<64>>::new();
+            let mut counts = vec![0.0; weights.len()];
+            let mut due = counts.clone();
+            for round in 0..rounds {
+                match (round % 2, goes) {
+                    (0, true) => fleet.remove(Instant::ZERO, last).unwrap(),
+                    (_, true) => last = insert(&mut fleet, 1_000 + u64::from(round), weights[weights.len() - 1]),
+                    (0, false) => fleet.mark_down(last).unwrap(),
+                    (_, false) => fleet.resume(last).unwrap(),
+                }
+                let total: u32 = fleet.ready().iter().map(|slot| fleet.weight(*slot)).sum();
+                for _ in 0..stretch {
+                    let slot = choose(&mut policy, &fleet, &Request::new()).unwrap();
+                    counts[slot as usize] += 1.0;
+                    for slot in fleet.ready() {
+                        due[*slot as usize] += f64::from(fleet.weight(*slot)) / f64::from(total);
+                    }
+                }
+            }
+            // One that is another each time begins anew each time, so its own count says nothing.
+            let kept = if goes { weights.len() - 1 } else { weights.len() };
+            let strays: Vec<f64> = counts[..kept].iter().zip(&due).map(|(count, due)| count - due).collect();
+            let allowed = if goes { 2.0 + f64::from(rounds) } else { 2.0 };
+            prop_assert!(strays.iter().all(|stray| stray.abs() < allowed), "{strays:?}");
+        }
+
+        #[test]
+        fn an_avoided_member_keeps_one_turn_at_most(
+            weights in prop::collection::vec(1u32..50, 2..12), avoid in 0u32..12,
+        ) {
+            let avoid = avoid % weights.len() as u32;
+            let fleet = fleet(&weights);
+            let mut policy = LowDiscrepancy::<Inline<64>>::new();
+            let total: u32 = weights.iter().sum();
+            for _ in 0..20 * total {
+                let slot = choose(&mut policy, &fleet, &Request::new().avoid(&[avoid]));
+                prop_assert!(slot.is_ok_and(|slot| slot != avoid));
+            }
+            let mut count = 0;
+            for _ in 0..total {
+                count += u32::from(choose(&mut policy, &fleet, &Request::new()) == Ok(avoid));
+            }
+            prop_assert!(count <= weights[avoid as usize] + 2, "{count}");
+        }
+    }
+
+    #[test]
+    fn two_groups_of_candidates_by_turns_take_nobody_s_turn() {
+        let fleet = fleet(&[3, 1, 1, 2, 2, 1]);
+        let mut policy = LowDiscrepancy::<Inline<64>>::new();
+        let mut counts = [0i32; 6];
+        for turn in 0..500u32 {
+            let slots = if turn % 2 == 0 { [0, 1, 2] } else { [3, 4, 5] };
+            let view = View::of(&fleet).narrow(&slots, turn % 2);
+            let rng = &mut SplitMix64::seed(0);
+            let choice = policy.choose(Instant::ZERO, view, &Request::new(), rng).unwrap();
+            counts[choice.slot as usize] += 1;
+        }
+        for (count, exact) in counts.iter().zip([150, 50, 50, 100, 100, 50]) {
+            assert!((count - exact).abs() <= 1, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn counting_down_changes_nothing() {
+        let fleet = fleet(&[7, 3, 2, 100]);
+        let (mut policy, mut late) =
+            (LowDiscrepancy::<Inline<64>>::new(), LowDiscrepancy::<Inline<64>>::new());
+        assert_eq!(choose(&mut policy, &fleet, &Request::new()), choose(&mut late, &fleet, &Request::new()));
+        let by = LAST - FIRST - 50;
+        late.turn += by;
+        for seat in &mut late.seats {
+            seat.opens += by;
+        }
+        for entry in late.open.iter_mut().chain(&mut late.early) {
+            *entry += by << SEAT;
+        }
+        for _ in 0..200 {
+            assert_eq!(
+                choose(&mut policy, &fleet, &Request::new()),
+                choose(&mut late, &fleet, &Request::new())
+            );
+        }
+        assert!(late.turn < policy.turn && policy.turn < LAST);
+    }
+
+    #[test]
+    fn what_does_not_fit_or_is_not_there_is_refused() {
+        let rng = &mut SplitMix64::seed(0);
+        let mut policy = LowDiscrepancy::<Inline<2>>::new();
+        let mut choose = |fleet: &Small, request: &Request<'_>| {
+            policy
+                .choose(Instant::ZERO, View::of(fleet), request, rng)
+                .map(|choice| (choice.slot, choice.why))
+        };
+        assert_eq!(choose(&fleet(&[]), &Request::new()), Err(Refusal::Empty));
+        assert_eq!(choose(&fleet(&[0, 0]), &Request::new()), Err(Refusal::NoneReady));
+        assert_eq!(choose(&fleet(&[1]), &Request::new()), Ok((0, Why::Only)));
+        assert_eq!(choose(&fleet(&[1]), &Request::new().avoid(&[0])), Err(Refusal::Avoided));
+        assert_eq!(choose(&fleet(&[1, 1, 1]), &Request::new()), Err(Refusal::PolicyTooSmall));
+        assert_eq!(choose(&fleet(&[u32::MAX - 1, 1]), &Request::new()), Ok((0, Why::Turn)));
+        assert_eq!(choose(&fleet(&[1, 1]), &Request::new().avoid(&[1, 0, 1])), Err(Refusal::Avoided));
+    }
+}

@@ -73,7 +73,7 @@ impl Order<Part> for LightestFirst {
 /// let two = NonZeroU32::new(2).expect("two is not zero");
 /// let mut files = Assignment::<Inline<5>>::new();
 /// files.longest_first(&[20, 70, 30, 40], two)?;
-/// assert!(files.parts_of_items().eq([1, 0, 1, 1]));
+/// assert!(files.parts_of_items().eq([0, 0, 1, 1]));
 /// assert_eq!((files.makespan(), files.lower_bound()), (90, 80));
 /// assert_eq!(files.longest_first(&[1; 6], two), Err(AssignError::TooManyItems));
 /// # Ok::<(), AssignError>(())

@@ -71,8 +71,11 @@ impl<T, S: Storage> Reservoir<T, S> {
         if self.items.len() < self.items.capacity() {
             // There is room.
             let _ = self.items.push(item());
-        } else if let Some(place) = self.items.get_mut(rng.below_u64(self.seen) as usize) {
-            *place = item();
+        } else {
+            let place = usize::try_from(rng.below_u64(self.seen)).ok();
+            if let Some(place) = place.and_then(|place| self.items.get_mut(place)) {
+                *place = item();
+            }
         }
     }
 

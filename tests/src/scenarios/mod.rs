@@ -1,6 +1,7 @@
 //! The scenarios, one part of the core each.
 
 mod anchor;
+mod annealed;
 mod dag;
 mod deque;
 mod even;
@@ -8,15 +9,20 @@ mod fixed;
 mod gcra;
 mod hash;
 mod hash_partition;
+mod histogram;
+mod hot_keys;
 mod jump_back;
 mod lease;
+mod lpt;
 mod maglev;
 mod membership;
 mod mpmc;
 mod priority;
+mod range;
 mod retry;
 mod rng;
 mod sched;
+mod space_saving;
 mod stealing;
 
 /// One part of the core, driven from a seed that is part of the scenario.
@@ -36,6 +42,12 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "lease", run: lease::run },
     Scenario { name: "even-partition", run: even::run },
     Scenario { name: "hash-partition", run: hash_partition::run },
+    Scenario { name: "range-partition", run: range::run },
+    Scenario { name: "space-saving", run: space_saving::run },
+    Scenario { name: "histogram", run: histogram::run },
+    Scenario { name: "hot-keys", run: hot_keys::run },
+    Scenario { name: "lpt", run: lpt::run },
+    Scenario { name: "annealed", run: annealed::run },
     Scenario { name: "maglev", run: maglev::run },
     Scenario { name: "anchor", run: anchor::run },
     Scenario { name: "jump-back", run: jump_back::run },

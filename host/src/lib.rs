@@ -13,6 +13,7 @@ mod config;
 mod diagnostic;
 mod exit;
 mod run;
+mod sim;
 mod store;
 mod table;
 

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod run;
+mod sim;
 
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
@@ -19,6 +20,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Sim(sim::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -27,6 +29,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Sim(args) => sim::run(args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -86,6 +86,19 @@ pub(crate) fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// A time for people in which nanoseconds count: three digits and a unit.
+pub(crate) fn show_short(duration: Duration) -> String {
+    let nanos = duration.as_nanos() as f64;
+    let (value, unit) = match nanos {
+        n if n < 999.5 => return format!("{n}ns"),
+        n if n < 999.5e3 => (n / 1e3, "us"),
+        n if n < 999.5e6 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{value:.decimals$}{unit}")
+}
+
 /// A size for people.
 pub(crate) fn show_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -146,6 +159,9 @@ mod tests {
             [shown(59_999), shown(3_599_600), shown(7_200_000)],
             ["1 min 00 s", "1 h 00 min", "2 h 00 min"]
         );
+        let short = |nanos| show_short(Duration::from_nanos(nanos));
+        assert_eq!([short(0), short(999), short(1_000), short(12_345)], ["0ns", "999ns", "1.00us", "12.3us"]);
+        assert_eq!([short(999_499), short(999_600), short(123_400_000_000)], ["999us", "1.00ms", "123s"]);
         assert_eq!([show_bytes(900), show_bytes(1536)], ["900 B", "1.5 KiB"]);
     }
 }

@@ -1,0 +1,121 @@
+//! `divvy sim`.
+
+use super::Exit;
+use crate::diagnostic::{Diagnostic, Result, suggest};
+use crate::sim::race::{self, Traffic};
+use crate::sim::scenario::Scenario;
+use crate::sim::{report, trace};
+use crate::table;
+use divvy::balance::Kind;
+use std::path::PathBuf;
+
+/// Which policy fits your traffic: the same requests against several, on a virtual clock.
+///
+/// Servers and traffic come from a scenario file, requests from the scenario or from a trace of your own. Every policy
+/// gets exactly the same requests. The same seed gives the same answer on every machine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXITS, after_long_help = LONG)]
+pub(super) struct Args {
+    /// The scenario file (TOML) [default: ten servers, one of them slow]
+    scenario: Option<PathBuf>,
+
+    /// Requests that really came, from a CSV file with the columns arrival, key, cost
+    ///
+    /// They take the place of the scenario's traffic. Without a scenario there are as many equal servers as the trace
+    /// keeps 70 % busy, or as --servers says.
+    #[arg(long, value_name = "REQUESTS.csv")]
+    trace: Option<PathBuf>,
+
+    /// With --trace and without a scenario: how many servers there are
+    #[arg(long, value_name = "N", requires = "trace", conflicts_with = "scenario",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    servers: Option<u32>,
+
+    /// The policies, separated by commas, or `all`
+    #[arg(
+        long,
+        short,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "random,round-robin,least-loaded,p2c,prequal"
+    )]
+    policies: Vec<String>,
+
+    /// What traffic and chance are drawn from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// Print only the digest of each policy's decisions
+    #[arg(long, conflicts_with = "json")]
+    digest: bool,
+}
+
+const EXITS: &str = "\
+Exit codes:
+  0  the table is printed
+  2  the command line is wrong
+  3  the scenario or the trace cannot be used";
+
+const LONG: &str = "\
+Exit codes:
+  0  the table is printed
+  2  the command line is wrong
+  3  the scenario or the trace cannot be used
+
+Examples:
+  divvy sim                                       an example, five policies
+  divvy sim mine.toml --policies p2c,prequal,jiq  your servers
+  divvy sim --trace requests.csv --policies all   your requests
+  divvy sim --digest --seed 7                     the same on every machine
+
+host/docs/sim.md has every key of a scenario, and what the columns mean.";
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let kinds = kinds(&args.policies)?;
+    let requests = args.trace.as_deref().map(trace::load).transpose()?;
+    let mut scenario = match (&args.scenario, &requests) {
+        (Some(path), _) => Scenario::load(path)?,
+        (None, Some(requests)) => race::servers_for(requests, args.servers),
+        (None, None) => Scenario::example()?,
+    };
+    if let (Some(path), Some(_)) = (&args.trace, &requests) {
+        scenario.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    }
+    let traffic = requests.as_deref().map_or(Traffic::Drawn, Traffic::Trace);
+    let rows = race::race(&scenario, traffic, &kinds, args.seed)?;
+    if args.digest {
+        super::print(report::digests(&rows).as_bytes());
+    } else if args.json {
+        super::print(report::json(&scenario, &rows, args.seed).as_bytes());
+    } else {
+        table::print(&report::table(&scenario, &rows, args.seed));
+    }
+    Ok(Exit::Done)
+}
+
+/// The policies of these names, each once.
+fn kinds(names: &[String]) -> Result<Vec<Kind>> {
+    let mut kinds = vec![];
+    for name in names.iter().map(|name| name.trim()) {
+        if name == "all" {
+            kinds.extend(Kind::ALL.iter().copied());
+            continue;
+        }
+        let kind = name.parse().map_err(|_| {
+            let known = Kind::ALL.iter().map(|kind| kind.name()).chain(["all"]);
+            Diagnostic::new(Exit::Usage, format!("there is no policy `{name}`")).help(suggest(name, known))
+        })?;
+        kinds.push(kind);
+    }
+    let mut seen = vec![];
+    kinds.retain(|kind: &Kind| {
+        let new = !seen.contains(kind);
+        seen.push(*kind);
+        new
+    });
+    Ok(kinds)
+}

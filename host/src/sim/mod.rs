@@ -1,0 +1,9 @@
+//! `divvy sim`: the same traffic against several policies, on a virtual clock.
+//!
+//! `scenario` reads servers and traffic from TOML, `trace` reads requests from CSV; `race` runs each policy over them;
+//! `report` prints what came of it.
+
+pub(crate) mod race;
+pub(crate) mod report;
+pub(crate) mod scenario;
+pub(crate) mod trace;

@@ -12,6 +12,8 @@ mod partition;
 mod priority;
 mod retry;
 mod sched;
+mod sketch;
+mod zipf;
 
 use figure::Figure;
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         limit::figures(),
         retry::figures(),
         partition::figures(),
+        sketch::figures(),
         lease::figures(),
         memory::figures(),
     ]

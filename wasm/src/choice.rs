@@ -24,3 +24,17 @@ pub enum Victim {
     /// The worker with the longest queue.
     Busiest = "busiest",
 }
+
+/// How the run times of requests are distributed.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RunTimes {
+    /// All the same.
+    Constant = "constant",
+    /// Many short ones, some a few times as long.
+    Exponential = "exponential",
+    /// Nine of ten short, the tenth 20 times as long.
+    Bimodal = "bimodal",
+    /// A few that are hundreds of times as long as most.
+    Pareto = "pareto",
+}

@@ -5,9 +5,18 @@
 
 mod choice;
 mod conformance;
+mod dispatch;
+mod hot;
 mod number;
+//mod ring;
 mod stealing;
+mod told;
+mod traffic;
 
-pub use choice::{Take, Victim};
+pub use choice::{RunTimes, Take, Victim};
 pub use conformance::{digests, golden_digests};
+pub use dispatch::{DispatchSim, policies};
+pub use hot::HotPartition;
+//pub use ring::{RingPlan, ring_algorithms};
 pub use stealing::{ActivityKind, EventKind, Place, StealingSim};
+pub use traffic::Traffic;

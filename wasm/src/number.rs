@@ -3,9 +3,12 @@
 use core::time::Duration;
 
 use divvy::Instant;
+use divvy::fixed::Q32;
 
 /// The largest whole number that a JavaScript number holds exactly together with all below it.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+/// The largest seed: every whole number up to it is exact.
+pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
 const NANOS_PER_MILLI: f64 = 1_000_000.0;
 
 /// `value` as a whole number from `low` to `high`.
@@ -24,6 +27,10 @@ pub(crate) fn whole(name: &str, value: f64, low: u64, high: u64) -> Result<u64, 
 /// `millis` as an instant; what lies outside of what a number holds exactly is taken as the nearest that it does.
 pub(crate) fn instant(millis: f64) -> Instant {
     Instant::from_nanos((millis * NANOS_PER_MILLI).round().clamp(0.0, MAX_SAFE) as u64)
+}
+
+pub(crate) fn fraction(number: Q32) -> f64 {
+    number.to_bits() as f64 / (1u64 << 32) as f64
 }
 
 pub(crate) fn millis(duration: Duration) -> f64 {

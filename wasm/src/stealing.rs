@@ -10,11 +10,10 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::choice::{Take, Victim};
-use crate::number::{instant, instant_millis, millis, whole};
+use crate::number::{MAX_SEED, instant, instant_millis, millis, whole};
 
 const MAX_WORKERS: u64 = 64;
 const MAX_TASKS: u64 = 10_000;
-const MAX_SEED: u64 = (1 << 53) - 1;
 const MAX_COST_MICROS: u64 = 10_000_000;
 
 /// What an event says: column 2 of its row.

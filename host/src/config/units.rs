@@ -16,7 +16,9 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         let unit_end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
         let unit = match unit.trim() {
-            "ms" => 0.001,
+            "ns" => 1e-9,
+            "us" | "µs" => 1e-6,
+            "ms" => 1e-3,
             "s" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3_600.0,

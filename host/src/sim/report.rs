@@ -17,8 +17,7 @@ pub(crate) fn table(scenario: &Scenario, rows: &[Row], seed: u64) -> String {
         scenario.name,
         scenario.servers.len()
     );
-    let mut table =
-        Table::new(["policy", "mean", "p50", "p99", "p99.9", "spread", "skew", "errors", "moved"]);
+    let mut table = Table::new(["policy", "mean", "p50", "p99", "p99.9", "spread", "errors", "moved"]);
     for row in rows {
         let Row { policy, summary, .. } = row;
         let moved = share(summary.moved, summary.repeated);
@@ -29,7 +28,6 @@ pub(crate) fn table(scenario: &Scenario, rows: &[Row], seed: u64) -> String {
             show_short(summary.p99),
             show_short(summary.p999),
             decimals(summary.spread),
-            decimals(summary.skew),
             share(summary.errors(), summary.arrived),
             if summary.repeated == 0 { "-".to_owned() } else { moved },
         ]);
@@ -49,8 +47,7 @@ pub(crate) fn table(scenario: &Scenario, rows: &[Row], seed: u64) -> String {
             show_short(p99)
         );
     }
-    out += "\nspread: how far apart the servers' queues are (standard deviation, averaged over time)\n\
-            skew: the requests of the server that got most for its weight, over the mean\n";
+    out += "\nspread: how far apart the servers' queues are (standard deviation over servers)\n";
     if rows.iter().any(|row| row.summary.repeated > 0) {
         out += "moved: requests whose key was on another server the time before\n";
     }

@@ -14,6 +14,8 @@ const MX_2: u64 = 0x9FB2_1C65_1E98_DF25;
 const STRIPE: usize = 64;
 const SECRET: usize = 192;
 const STRIPES_PER_BLOCK: usize = (SECRET - STRIPE) / 8;
+/// Inputs up to this length are hashed inline.
+const TINY: usize = 16;
 /// Inputs up to this length are hashed in one go, longer ones in stripes.
 const SHORT: usize = 240;
 const BUFFER: usize = 4 * STRIPE;
@@ -74,7 +76,14 @@ pub const fn xxh3_64(bytes: &[u8]) -> u64 {
 #[inline]
 #[must_use]
 pub const fn xxh3_64_seeded(bytes: &[u8], seed: u64) -> u64 {
-    if bytes.len() <= SHORT { short(bytes, seed) } else { long(bytes, seed) }
+    // The shortest ones where they are asked for: a call would cost as much as the hash.
+    if bytes.len() <= TINY {
+        tiny(bytes, seed)
+    } else if bytes.len() <= SHORT {
+        short(bytes, seed)
+    } else {
+        long(bytes, seed)
+    }
 }
 
 /// XXH3-64 of bytes that arrive in pieces.
@@ -156,7 +165,7 @@ impl Xxh3 {
     #[must_use]
     pub fn digest(&self) -> u64 {
         if self.len <= SHORT as u64 {
-            return short(&self.buffer[..self.len as usize], self.seed);
+            return xxh3_64_seeded(&self.buffer[..self.len as usize], self.seed);
         }
         let (mut acc, _) = self.consume(self.buffered.saturating_sub(1) / STRIPE);
         let mut last = [0; STRIPE];
@@ -188,36 +197,40 @@ impl Xxh3 {
 const INITIAL: [u64; 8] = [P32_3, P64_1, P64_2, P64_3, P64_4, P32_2, P64_5, P32_1];
 
 #[inline]
-const fn short(input: &[u8], seed: u64) -> u64 {
+const fn tiny(input: &[u8], seed: u64) -> u64 {
     let s = &DEFAULT_SECRET;
     let len = input.len();
+    if len > 8 {
+        let flip_lo = (read64(s, 24) ^ read64(s, 32)).wrapping_add(seed);
+        let flip_hi = (read64(s, 40) ^ read64(s, 48)).wrapping_sub(seed);
+        let lo = read64(input, 0) ^ flip_lo;
+        let hi = read64(input, len - 8) ^ flip_hi;
+        avalanche((len as u64).wrapping_add(lo.swap_bytes()).wrapping_add(hi).wrapping_add(fold(lo, hi)))
+    } else if len > 3 {
+        let seed = seed ^ ((seed as u32).swap_bytes() as u64) << 32;
+        let flip = (read64(s, 8) ^ read64(s, 16)).wrapping_sub(seed);
+        let word = (read32(input, len - 4) as u64).wrapping_add((read32(input, 0) as u64) << 32);
+        let h = word ^ flip;
+        let h = (h ^ h.rotate_left(49) ^ h.rotate_left(24)).wrapping_mul(MX_2);
+        let h = (h ^ (h >> 35).wrapping_add(len as u64)).wrapping_mul(MX_2);
+        h ^ h >> 28
+    } else if len > 0 {
+        let combined = (input[0] as u32) << 16
+            | (input[len / 2] as u32) << 24
+            | input[len - 1] as u32
+            | (len as u32) << 8;
+        let flip = ((read32(s, 0) ^ read32(s, 4)) as u64).wrapping_add(seed);
+        avalanche64(combined as u64 ^ flip)
+    } else {
+        avalanche64(seed ^ read64(s, 56) ^ read64(s, 64))
+    }
+}
+
+#[inline]
+const fn short(input: &[u8], seed: u64) -> u64 {
+    let len = input.len();
     match len {
-        0 => avalanche64(seed ^ read64(s, 56) ^ read64(s, 64)),
-        1..=3 => {
-            let combined = (input[0] as u32) << 16
-                | (input[len / 2] as u32) << 24
-                | input[len - 1] as u32
-                | (len as u32) << 8;
-            let flip = ((read32(s, 0) ^ read32(s, 4)) as u64).wrapping_add(seed);
-            avalanche64(combined as u64 ^ flip)
-        }
-        4..=8 => {
-            let seed = seed ^ ((seed as u32).swap_bytes() as u64) << 32;
-            let flip = (read64(s, 8) ^ read64(s, 16)).wrapping_sub(seed);
-            let word = (read32(input, len - 4) as u64).wrapping_add((read32(input, 0) as u64) << 32);
-            let h = word ^ flip;
-            let h = (h ^ h.rotate_left(49) ^ h.rotate_left(24)).wrapping_mul(MX_2);
-            let h = (h ^ (h >> 35).wrapping_add(len as u64)).wrapping_mul(MX_2);
-            h ^ h >> 28
-        }
-        9..=16 => {
-            let flip_lo = (read64(s, 24) ^ read64(s, 32)).wrapping_add(seed);
-            let flip_hi = (read64(s, 40) ^ read64(s, 48)).wrapping_sub(seed);
-            let lo = read64(input, 0) ^ flip_lo;
-            let hi = read64(input, len - 8) ^ flip_hi;
-            avalanche((len as u64).wrapping_add(lo.swap_bytes()).wrapping_add(hi).wrapping_add(fold(lo, hi)))
-        }
-        17..=128 => {
+        ..=128 => {
             let mut acc = (len as u64).wrapping_mul(P64_1);
             // Pairs of 16 bytes from both ends, meeting in the middle.
             if len > 96 {

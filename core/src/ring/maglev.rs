@@ -49,7 +49,7 @@ use core::ops::ControlFlow;
 ///
 /// # Complexity
 ///
-/// Owner *O*(1). A change: *O*(table × log table), with unequal weights × log nodes. 4 bytes per entry and 56 bytes
+/// Owner *O*(1). A change: *O*(table × log table), with unequal weights × log nodes. 8 bytes per entry and 48 bytes
 /// per node.
 ///
 /// # References
@@ -57,12 +57,12 @@ use core::ops::ControlFlow;
 /// Eisenbud et al.: *Maglev: a fast and reliable software network load balancer*, NSDI 2016.
 pub struct Maglev<N: Storage, T: Storage> {
     nodes: Nodes<N>,
-    /// The table that answers, and the one that is built.
-    tables: [T::Slots<u16>; 2],
-    /// The ids that the entries of either table stand for, in the order of the node's keys.
-    ids: [N::List<u32>; 2],
+    /// The ids of nodes: the table that answers, and the one that is built.
+    tables: [T::Slots<u32>; 2],
     /// Which of the two answers.
     live: bool,
+    /// Whether the table that answers stands for no node at all.
+    empty: bool,
     /// Whether members changed since the build began.
     changed: bool,
     build: Build<N>,
@@ -100,15 +100,12 @@ pub enum Progress {
 pub enum TableError {
     /// The number of entries is not a prime between 2 and 2²⁴. Remedy: [`table_size`].
     NotPrime,
-    /// There may be 65,535 nodes at most. Remedy: fewer, or [`Karger`](super::Karger).
-    TooManyNodes,
 }
 
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotPrime => "a Maglev table's size is a prime from 2 to 16,777,213; take the next one up",
-            Self::TooManyNodes => "a Maglev table serves at most 65,535 nodes; use fewer, or a Karger ring",
         })
     }
 }
@@ -154,8 +151,6 @@ const fn is_prime(n: u32) -> bool {
     true
 }
 
-const MOST_NODES: usize = u16::MAX as usize;
-
 impl<const N: usize, const M: usize> Maglev<crate::storage::Inline<N>, crate::storage::Inline<M>> {
     /// Up to `N` nodes in a table of `M` entries, a prime; none yet.
     #[must_use]
@@ -165,13 +160,12 @@ impl<const N: usize, const M: usize> Maglev<crate::storage::Inline<N>, crate::st
                 M < LARGEST as usize && is_prime(M as u32),
                 "the size of a Maglev table is a prime below 2^24"
             );
-            assert!(N <= MOST_NODES, "a Maglev table serves at most 65,535 nodes");
         }
         Self {
             nodes: Nodes::new(),
             tables: [const { crate::storage::InlineSlots([0; M]) }; 2],
-            ids: [const { heapless::Vec::new() }; 2],
             live: false,
+            empty: true,
             changed: false,
             build: Build::new(),
         }
@@ -197,16 +191,12 @@ impl Maglev<crate::storage::Heap, crate::storage::Heap> {
         if entries >= LARGEST || !is_prime(entries) {
             return Err(TableError::NotPrime);
         }
-        if nodes as usize > MOST_NODES {
-            return Err(TableError::TooManyNodes);
-        }
         let table = || alloc::vec![0; entries as usize].into();
-        let ids = || crate::storage::HeapList::with_capacity(nodes as usize);
         Ok(Self {
             nodes: Nodes::with_capacity(nodes),
             tables: [table(), table()],
-            ids: [ids(), ids()],
             live: false,
+            empty: true,
             changed: false,
             build: Build::with_capacity(nodes),
         })
@@ -246,19 +236,19 @@ impl<N: Storage, T: Storage> Maglev<N, T> {
     pub fn rebuild_step(&mut self, budget: u32) -> Progress {
         let [first, second] = &mut self.tables;
         let table = if self.live { first } else { second };
-        let ids = &mut self.ids[usize::from(!self.live)];
         if self.build.is_idle() {
             if !self.changed {
                 return Progress::Complete;
             }
             self.changed = false;
-            self.build.begin(self.nodes.as_slice(), ids, table.len() as u32);
+            self.build.begin(self.nodes.as_slice(), table.len() as u32);
         }
         let left = self.build.step(table, budget);
         if left > 0 {
             return Progress::Pending { left };
         }
         self.live = !self.live;
+        self.empty = self.build.is_empty();
         if self.changed { Progress::Pending { left: table.len() as u32 } } else { Progress::Complete }
     }
 
@@ -274,11 +264,17 @@ impl<N: Storage, T: Storage> Maglev<N, T> {
         self.rebuild();
     }
 
-    /// What answers: the table and its ids.
+    /// The table that answers.
     #[inline]
-    fn now(&self) -> (&[u16], &[u32]) {
-        let live = usize::from(self.live);
-        (&self.tables[live], &self.ids[live])
+    fn table(&self) -> &[u32] {
+        &self.tables[usize::from(self.live)]
+    }
+
+    /// The node at the entry of this hash, if the table has any.
+    #[inline]
+    fn at(&self, hash: u64) -> u32 {
+        let table = self.table();
+        table[below(hash, table.len() as u32) as usize]
     }
 }
 
@@ -381,27 +377,30 @@ impl<N: Storage, T: Storage> Ring for Maglev<N, T> {
 
     #[inline]
     fn owner(&self, hash: u64) -> Option<u32> {
-        let (table, ids) = self.now();
-        let entry = table[below(hash, table.len() as u32) as usize];
-        ids.get(usize::from(entry)).copied()
+        if self.empty { None } else { Some(self.at(hash)) }
     }
 
     /// The owner, then the nodes at entries that other hashes of the key lead to, eight for each node; then all nodes, in
     /// an order that differs between keys. So the keys of an owner that is refused go to the others in proportion to
     /// their shares, though not to the same ones as when the table is built without it.
     fn walk(&self, hash: u64, mut visit: impl FnMut(u32) -> ControlFlow<()>) {
-        let (table, ids) = self.now();
-        let mut last = None;
-        for draw in 0..8 * ids.len() as u64 {
-            let hash = if draw == 0 { hash } else { mix(hash, draw) };
-            let entry = table[below(hash, table.len() as u32) as usize];
-            let id = ids.get(usize::from(entry)).copied();
-            if let Some(id) = id.filter(|id| last.replace(*id) != Some(*id))
-                && visit(id).is_break()
-            {
+        if self.empty {
+            return;
+        }
+        let nodes = self.nodes.as_slice();
+        let mut last = self.at(hash);
+        if visit(last).is_break() {
+            return;
+        }
+        for draw in 1..8 * nodes.len() as u64 {
+            let next = self.at(mix(hash, draw));
+            if next != last && visit(next).is_break() {
                 return;
             }
+            last = next;
         }
-        sweep(hash, ids.len(), |at| visit(ids[at]));
+        sweep(hash, nodes.len(), |at| {
+            if nodes[at].share() > 0 { visit(nodes[at].id()) } else { ControlFlow::Continue(()) }
+        });
     }
 }

@@ -6,9 +6,6 @@ use crate::heap::{Order, sift_down};
 use crate::storage::{List, Storage};
 use core::fmt;
 
-/// The mark of an entry that nobody has.
-const FREE: u16 = u16::MAX;
-
 /// A table in the making.
 ///
 /// The nodes take turns, in the order of their keys; each takes the first free entry of its own order of all entries,
@@ -16,6 +13,8 @@ const FREE: u16 = u16::MAX;
 /// (k + 1/2) / weight.
 pub(super) struct Build<N: Storage> {
     candidates: N::List<Candidate>,
+    /// The mark of an entry that nobody has: the id of no candidate.
+    free: u32,
     /// How many entries from the start of the table are marked as free.
     cleared: u32,
     /// How many entries are to be filled, 0 when nothing is built.
@@ -42,7 +41,8 @@ struct Candidate {
     /// From there to the one after.
     step: u32,
     /// Its place in the order of keys.
-    number: u16,
+    number: u32,
+    id: u32,
 }
 
 /// The one whose turn is due.
@@ -58,7 +58,7 @@ impl Order<Candidate> for Due {
 
 impl<const N: usize> Build<crate::storage::Inline<N>> {
     pub(super) const fn new() -> Self {
-        Self { candidates: heapless::Vec::new(), cleared: 0, left: 0, turn: 0, equal: true }
+        Self { candidates: heapless::Vec::new(), free: 0, cleared: 0, left: 0, turn: 0, equal: true }
     }
 }
 
@@ -66,7 +66,7 @@ impl<const N: usize> Build<crate::storage::Inline<N>> {
 impl Build<crate::storage::Heap> {
     pub(super) fn with_capacity(nodes: u32) -> Self {
         let candidates = crate::storage::HeapList::with_capacity(nodes as usize);
-        Self { candidates, cleared: 0, left: 0, turn: 0, equal: true }
+        Self { candidates, free: 0, cleared: 0, left: 0, turn: 0, equal: true }
     }
 }
 
@@ -79,26 +79,35 @@ impl<N: Storage> Build<N> {
         self.left = 0;
     }
 
-    /// Begins a table of `entries` for the nodes with weight; `ids` becomes what its entries stand for.
-    pub(super) fn begin(&mut self, nodes: &[Node], ids: &mut N::List<u32>, entries: u32) {
+    /// Whether the table begun last is one for no node at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
+    }
+
+    /// Begins a table of `entries` for the nodes with weight.
+    pub(super) fn begin(&mut self, nodes: &[Node], entries: u32) {
         self.candidates.clear();
-        ids.clear();
-        // Places in the list of nodes first, in the order of keys.
-        for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.share() > 0) {
+        // Their places in the list of nodes first, then those in the order of keys.
+        for (node, number) in nodes.iter().zip(0..).filter(|(node, _)| node.share() > 0) {
             let candidate = Candidate {
                 turns: 1,
                 weight: node.share(),
                 entry: below(node.key(), entries),
                 step: 1 + below(node.key() << 32, entries - 1),
-                number: at as u16,
+                number,
+                id: node.id(),
             };
             // As many fit as there are nodes.
             _ = self.candidates.push(candidate);
         }
-        self.candidates.sort_unstable_by_key(|candidate| nodes[usize::from(candidate.number)].key());
-        for (number, candidate) in self.candidates.iter_mut().enumerate() {
-            _ = ids.push(nodes[usize::from(candidate.number)].id());
-            candidate.number = number as u16;
+        self.candidates.sort_unstable_by_key(|candidate| nodes[candidate.number as usize].key());
+        for (candidate, number) in self.candidates.iter_mut().zip(0..) {
+            candidate.number = number;
+        }
+        // One of the first so many and one ids is free.
+        self.free = u32::MAX;
+        while self.candidates.iter().any(|candidate| candidate.id == self.free) {
+            self.free -= 1;
         }
         let first = self.candidates.first().map(|candidate| candidate.weight);
         self.equal = self.candidates.iter().all(|candidate| Some(candidate.weight) == first);
@@ -112,13 +121,13 @@ impl<N: Storage> Build<N> {
     }
 
     /// Clears or tries up to `budget` entries of the table that was begun; how many are left to be filled.
-    pub(super) fn step(&mut self, table: &mut [u16], budget: u32) -> u32 {
+    pub(super) fn step(&mut self, table: &mut [u32], budget: u32) -> u32 {
         if self.left == 0 {
             return 0;
         }
         let clear = budget.min(table.len() as u32 - self.cleared);
         let from = self.cleared as usize;
-        table[from..from + clear as usize].fill(FREE);
+        table[from..from + clear as usize].fill(self.free);
         self.cleared += clear;
         let budget = budget - clear;
         if self.equal {
@@ -129,8 +138,8 @@ impl<N: Storage> Build<N> {
         self.left
     }
 
-    fn in_turn(&mut self, table: &mut [u16], mut budget: u32) {
-        while self.left > 0 && self.candidates[self.turn].take_entry(table, &mut budget) {
+    fn in_turn(&mut self, table: &mut [u32], mut budget: u32) {
+        while self.left > 0 && self.candidates[self.turn].take_entry(table, self.free, &mut budget) {
             self.left -= 1;
             self.turn += 1;
             if self.turn == self.candidates.len() {
@@ -139,8 +148,8 @@ impl<N: Storage> Build<N> {
         }
     }
 
-    fn by_weight(&mut self, table: &mut [u16], mut budget: u32) {
-        while self.left > 0 && self.candidates[0].take_entry(table, &mut budget) {
+    fn by_weight(&mut self, table: &mut [u32], mut budget: u32) {
+        while self.left > 0 && self.candidates[0].take_entry(table, self.free, &mut budget) {
             self.left -= 1;
             sift_down(&mut self.candidates, 0, &mut Due);
         }
@@ -150,7 +159,7 @@ impl<N: Storage> Build<N> {
 impl Candidate {
     /// Takes the next free entry of its order. Each entry that it looks at costs one of `budget`; whether that sufficed.
     #[inline]
-    fn take_entry(&mut self, table: &mut [u16], budget: &mut u32) -> bool {
+    fn take_entry(&mut self, table: &mut [u32], free: u32, budget: &mut u32) -> bool {
         let entries = table.len() as u32;
         let mut entry = self.entry;
         while *budget > 0 {
@@ -161,8 +170,8 @@ impl Candidate {
             if entry >= entries {
                 entry -= entries;
             }
-            if *mine == FREE {
-                *mine = self.number;
+            if *mine == free {
+                *mine = self.id;
                 self.entry = entry;
                 self.turns += 2;
                 return true;

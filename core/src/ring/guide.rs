@@ -8,15 +8,18 @@
 use crate::storage::Storage;
 use core::fmt;
 
-/// A position on the circle and the node that stands there.
+/// The node that stands at a point, and the point's position on the circle: the two halves of a number by which the
+/// points are in order.
 type Slot = [u32; 2];
 
 /// No point stands here, so the end of the circle is free for marks.
 const END: u32 = u32::MAX;
 /// An open table's slot without a point.
-const EMPTY: Slot = [END, 0];
+const EMPTY: u64 = u64::MAX;
 /// What the search compares without asking in between.
 const WINDOW: usize = 4;
+/// What an insertion moves without asking in between.
+const STEPS: usize = 4;
 
 /// Up to as many points as `P` holds, in 12 bytes each.
 pub(super) struct Points<P: Storage> {
@@ -57,10 +60,51 @@ pub(super) const fn position(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
+const fn point(position: u32, node: u32) -> u64 {
+    (position as u64) << 32 | node as u64
+}
+
+const fn position_of(point: u64) -> u32 {
+    (point >> 32) as u32
+}
+
+const fn get(slot: Slot) -> u64 {
+    point(slot[1], slot[0])
+}
+
+const fn split(point: u64) -> Slot {
+    [point as u32, position_of(point)]
+}
+
 /// The slot at which the search for `position` begins.
 #[inline]
 const fn home(position: u32, spread: u32) -> usize {
     ((position as u64 * spread as u64) >> 32) as usize
+}
+
+/// Puts `point` among `slots` in order; what falls out at the end comes back.
+#[inline]
+fn push_in(mut point: u64, slots: &mut [Slot; STEPS]) -> u64 {
+    for slot in slots {
+        let other = get(*slot);
+        *slot = split(other.min(point));
+        point = other.max(point);
+    }
+    point
+}
+
+/// As [`push_in`], as far as it takes.
+#[cold]
+fn push_on(mut point: u64, slots: &mut [Slot]) -> u64 {
+    for slot in slots {
+        let other = get(*slot);
+        *slot = split(other.min(point));
+        point = other.max(point);
+        if point == EMPTY {
+            break;
+        }
+    }
+    point
 }
 
 impl<P: Storage> fmt::Debug for Points<P> {
@@ -81,14 +125,15 @@ impl<P: Storage> Points<P> {
 
     /// How many points `node` has.
     pub(super) fn len_of(&self, node: u32) -> usize {
-        self.points().filter(|point| point[1] == node).count()
+        self.points().filter(|(_, other)| *other == node).count()
     }
 
-    /// The points in order.
-    pub(super) fn points(&self) -> impl Iterator<Item = Slot> {
+    /// The positions and nodes of the points in order.
+    pub(super) fn points(&self) -> impl Iterator<Item = (u32, u32)> {
         let slots = if self.len == 0 { &[] } else { self.slots() };
         let repeats = move |i: usize| slots.get(i + 1) == Some(&slots[i]);
-        (0..slots.len()).filter(move |i| slots[*i][0] != END && !repeats(*i)).map(|i| slots[i])
+        let points = (0..slots.len()).filter(move |i| slots[*i][1] != END && !repeats(*i));
+        points.map(|i| (slots[i][1], slots[i][0]))
     }
 
     #[inline]
@@ -110,7 +155,7 @@ impl<P: Storage> Points<P> {
         let slots = self.slots();
         // Counted instead of branched on: where the search ends is chance, and a wrong guess costs more than all four.
         if let Some(window) = slots.get(home..).and_then(<[Slot]>::first_chunk::<WINDOW>) {
-            let before: usize = window.iter().map(|slot| usize::from(slot[0] < position)).sum();
+            let before: usize = window.iter().map(|slot| usize::from(slot[1] < position)).sum();
             if before < WINDOW {
                 return Some(home + before);
             }
@@ -121,100 +166,101 @@ impl<P: Storage> Points<P> {
     #[cold]
     fn find_on(&self, home: usize, position: u32) -> usize {
         let slots = self.slots();
-        let before = slots[home..].iter().take_while(|slot| slot[0] < position).count();
+        let before = slots[home..].iter().take_while(|slot| slot[1] < position).count();
         if home + before < slots.len() { home + before } else { 0 }
     }
 
     /// The node of the first point at or behind `position`.
     #[inline]
     pub(super) fn owner(&self, position: u32) -> Option<u32> {
-        self.find(position).map(|slot| self.slots()[slot][1])
+        self.find(position).map(|slot| self.slots()[slot][0])
+    }
+
+    /// How far the point of `slot`, which is the next one behind `position` or follows it, is ahead of `position`, and
+    /// its node.
+    #[inline]
+    pub(super) fn ahead(&self, slot: usize, position: u32) -> (u32, u32) {
+        let slots = self.slots();
+        // Behind the last point the first one comes again.
+        let [node, at] = if slots[slot][1] == END { slots[0] } else { slots[slot] };
+        (at.wrapping_sub(position), node)
+    }
+
+    /// The slot of a point that follows the one of `slot`.
+    pub(super) fn after(&self, slot: usize) -> usize {
+        let slots = self.slots();
+        // All slots up to a point's own repeat it, and so does the end of the table the first.
+        let own = slots[slot..].iter().take_while(|other| **other == slots[slot]).count();
+        if slot + own < slots.len() && slots[slot + own][1] != END { slot + own } else { 0 }
     }
 
     /// The nodes of all slots, from that of the first point at or behind `position` once around the circle.
     pub(super) fn around(&self, position: u32) -> impl Iterator<Item = u32> {
         let slots = if self.len == 0 { &[] } else { self.slots() };
         let (before, from) = slots.split_at(self.find(position).unwrap_or(0));
-        from.iter().chain(before).map(|slot| slot[1])
+        from.iter().chain(before).map(|slot| slot[0])
     }
 
     /// Adds points, each a position and a node. `first` says which of two nodes comes first where they share a
     /// position. The caller has seen to it that they fit.
     pub(super) fn insert(
         &mut self,
-        points: impl IntoIterator<Item = Slot>,
+        points: impl IntoIterator<Item = (u32, u32)>,
         first: impl Fn(u32, u32) -> bool,
     ) {
         self.open();
-        for [position, node] in points {
-            let point = [position.min(END - 1), node];
-            while !self.place(point) {
-                self.sort(&first);
+        for (position, node) in points {
+            let mut rest = point(position.min(END - 1), node);
+            loop {
+                rest = self.place(rest);
+                if rest == EMPTY {
+                    break;
+                }
                 self.crowd();
             }
         }
-        self.sort(first);
-        self.close();
+        if self.close() {
+            self.order_ties(first);
+        }
     }
 
     /// Takes out the points of `node`.
     pub(super) fn remove(&mut self, node: u32) {
         self.open();
-        self.settle(|slot| slot[1] != node);
+        self.settle(|slot| slot as u32 != node);
         self.close();
     }
 
     /// Empties the slots that repeat another.
     fn open(&mut self) {
-        if self.len == 0 {
-            self.slots_mut().fill(EMPTY);
-            return;
-        }
         let slots = self.slots_mut();
-        for i in 1..slots.len() {
-            if slots[i - 1] == slots[i] {
-                slots[i - 1] = EMPTY;
-            }
-        }
-        // What marks the end repeats the first, and may stand there once.
-        if let Some(last) = slots.last_mut().filter(|last| last[0] == END) {
-            *last = EMPTY;
+        let mut before = EMPTY;
+        for i in (0..slots.len()).rev() {
+            // What marks the end is past every point. No branch: which slots repeat is chance.
+            let slot = get(slots[i]);
+            let repeats = slot == before || slot >= point(END, 0);
+            slots[i] = split(if repeats { EMPTY } else { slot });
+            before = slot;
         }
     }
 
-    /// Puts `point` into the first free slot from its own on; says whether there was one.
-    fn place(&mut self, point: Slot) -> bool {
-        let home = home(point[0], self.spread);
-        let free = self.slots_mut()[home..].iter_mut().find(|slot| slot[0] == END);
-        free.map(|slot| *slot = point).is_some()
-    }
-
-    /// Sorts each run of points. No point leaves its run, and in sorted order none stands before its slot.
-    fn sort(&mut self, first: impl Fn(u32, u32) -> bool) {
+    /// Puts `point` at its place in the order, and moves those behind it up to the next empty slot. What is left over
+    /// when there is none comes back; otherwise that is [`EMPTY`].
+    #[inline]
+    fn place(&mut self, point: u64) -> u64 {
+        let home = home(position_of(point), self.spread);
         let slots = self.slots_mut();
-        for i in 1..slots.len() {
-            let point = slots[i];
-            let mut to = i;
-            if point[0] == END {
-                continue;
-            }
-            while to > 0 {
-                let before = slots[to - 1];
-                // An empty slot ends the run.
-                if before[0] == END
-                    || before[0] < point[0]
-                    || before[0] == point[0] && !first(point[1], before[1])
-                {
-                    break;
-                }
-                slots[to] = before;
-                to -= 1;
-            }
-            slots[to] = point;
+        // An empty slot is greater than every point, so that moving on behind it changes nothing: some steps at once
+        // instead of a branch on chance after each.
+        if let Some(near) = slots[home..].first_chunk_mut::<STEPS>() {
+            let rest = push_in(point, near);
+            if rest == EMPTY { EMPTY } else { push_on(rest, &mut slots[home + STEPS..]) }
+        } else {
+            push_on(point, &mut slots[home..])
         }
     }
 
-    /// Spreads the points, which are sorted, over fewer slots, so that there are more behind the last.
+    /// Spreads the points over fewer slots, so that there are more behind the last.
     fn crowd(&mut self) {
         let slots = self.slots().len();
         let tail = 2 * slots.saturating_sub(self.spread as usize).max(1);
@@ -222,39 +268,60 @@ impl<P: Storage> Points<P> {
         self.settle(|_| true);
     }
 
-    /// Moves the points that `keep` says, which are sorted, as near to their own slots as they can be.
-    fn settle(&mut self, keep: impl Fn(Slot) -> bool) {
+    /// Moves the points that `keep` says as near to their own slots as they can be.
+    fn settle(&mut self, keep: impl Fn(u64) -> bool) {
         let spread = self.spread;
         let slots = self.slots_mut();
         let mut next = 0;
         for i in 0..slots.len() {
-            let slot = core::mem::replace(&mut slots[i], EMPTY);
-            if slot[0] != END && keep(slot) {
+            let slot = get(core::mem::replace(&mut slots[i], split(EMPTY)));
+            if slot != EMPTY && keep(slot) {
                 // Never behind `i`: what stood before it has not moved back either.
-                next = home(slot[0], spread).max(next);
-                slots[next] = slot;
+                next = home(position_of(slot), spread).max(next);
+                slots[next] = split(slot);
                 next += 1;
             }
         }
     }
 
-    /// Lets each empty slot repeat the next point, and those behind the last the first one.
-    fn close(&mut self) {
+    /// Lets each empty slot repeat the next point, and those behind the last the first one. Says whether two nodes
+    /// share a position.
+    fn close(&mut self) -> bool {
         let slots = self.slots_mut();
-        let Some(first) = slots.iter().find(|slot| slot[0] != END) else {
+        let Some(first) = slots.iter().find(|slot| get(**slot) != EMPTY) else {
             self.len = 0;
-            return;
+            return false;
         };
-        let mut next = [END, first[1]];
-        let mut len = 0;
+        let mut next = point(END, first[0]);
+        let (mut len, mut ties) = (0, false);
         for slot in slots.iter_mut().rev() {
-            if slot[0] == END {
-                *slot = next;
-            } else {
-                len += 1;
-                next = *slot;
-            }
+            let old = get(*slot);
+            let empty = old == EMPTY;
+            ties |= !empty && position_of(old) == position_of(next);
+            len += u32::from(!empty);
+            next = if empty { next } else { old };
+            *slot = split(next);
         }
         self.len = len;
+        ties
+    }
+
+    /// Puts points that share a position into the order of their nodes.
+    #[cold]
+    fn order_ties(&mut self, first: impl Fn(u32, u32) -> bool) {
+        self.open();
+        let slots = self.slots_mut();
+        for i in 1..slots.len() {
+            let mut at = i;
+            while at > 0
+                && slots[at] != split(EMPTY)
+                && slots[at - 1][1] == slots[at][1]
+                && first(slots[at][0], slots[at - 1][0])
+            {
+                slots.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+        self.close();
     }
 }

@@ -92,10 +92,13 @@ impl Karger<crate::storage::Heap, crate::storage::Heap> {
 }
 
 impl<N: Storage, P: Storage> Karger<N, P> {
-    /// This ring with so many points for each unit of weight, instead of 150, for every node that comes from now on.
+    /// This ring with so many points for each unit of weight, instead of 150. Without effect on a ring that has
+    /// points.
     #[must_use]
     pub const fn virtual_nodes(mut self, points: NonZeroU32) -> Self {
-        self.virtual_nodes = points;
+        if self.points.len() == 0 {
+            self.virtual_nodes = points;
+        }
         self
     }
 
@@ -137,7 +140,7 @@ impl<N: Storage, P: Storage> Karger<N, P> {
         let virtual_nodes = self.virtual_nodes.get();
         let points = nodes.iter().flat_map(|node| {
             let count = u64::from(node.share()) * u64::from(virtual_nodes);
-            (0..count).map(|point| [position(mix(node.key(), point)), node.id()])
+            (0..count).map(|point| (position(mix(node.key(), point)), node.id()))
         });
         let members = self.nodes.as_slice();
         let key = |id| members.iter().find(|node| node.id() == id).map(Node::key);
@@ -192,6 +195,14 @@ impl<N: Storage, P: Storage> Ring for Karger<N, P> {
 
     fn nodes(&self) -> &[Node] {
         self.nodes.as_slice()
+    }
+
+    fn total_weight(&self) -> u64 {
+        self.nodes.total().into()
+    }
+
+    fn common_weight(&self) -> Option<u32> {
+        self.nodes.common()
     }
 
     #[inline]

@@ -7,8 +7,10 @@ mod anchor;
 mod guide;
 mod jump_back;
 mod karger;
+mod ketama;
 mod maglev;
 mod mix;
+mod multi_probe;
 mod node;
 mod rendezvous;
 mod spread;
@@ -16,7 +18,9 @@ mod spread;
 pub use anchor::Anchor;
 pub use jump_back::{JumpBack, jump_back};
 pub use karger::Karger;
+pub use ketama::Ketama;
 pub use maglev::{Later, Maglev, Progress, TableError, table_size};
+pub use multi_probe::MultiProbe;
 pub use node::{ChangeError, Node};
 pub use rendezvous::Rendezvous;
 
@@ -68,6 +72,18 @@ pub trait Ring {
 
     /// The nodes, in the order of their insertion.
     fn nodes(&self) -> &[Node];
+
+    /// The sum of the weights that count: those of nodes that do not drain.
+    fn total_weight(&self) -> u64 {
+        self.nodes().iter().map(|node| u64::from(node.share())).sum()
+    }
+
+    /// What every node with weight weighs, or `None` if they differ or there is none.
+    fn common_weight(&self) -> Option<u32> {
+        let mut shares = self.nodes().iter().map(Node::share).filter(|share| *share > 0);
+        let first = shares.next()?;
+        shares.all(|share| share == first).then_some(first)
+    }
 
     /// The node that the key with this hash belongs to, or `None` while no node has weight.
     fn owner(&self, hash: u64) -> Option<u32>;
@@ -125,7 +141,11 @@ pub trait Ring {
     ///
     /// Reference: Mirrokni, Thorup, Zadimoghaddam, *Consistent Hashing with Bounded Loads*, SODA 2018.
     fn owner_bounded(&self, hash: u64, slack: Q32, total: u64, load: impl Fn(u32) -> u64) -> Option<u32> {
-        let weights: u64 = self.nodes().iter().map(|node| u64::from(node.share())).sum();
+        let weights = self.total_weight();
+        if let Some(weight) = self.common_weight() {
+            let most = capacity(slack, total, weight, weights);
+            return self.owner_where(hash, |id| load(id) < most);
+        }
         let weight_of = |id| self.nodes().iter().find(|node| node.id() == id).map_or(0, Node::share);
         self.owner_where(hash, |id| load(id) < capacity(slack, total, weight_of(id), weights))
     }
@@ -133,12 +153,12 @@ pub trait Ring {
 
 /// How much a node of `weight` may hold when `total` and one more are spread over `weights`: rounded up.
 fn capacity(slack: Q32, total: u64, weight: u32, weights: u64) -> u64 {
-    let slack = u128::from(slack.max(Q32::ONE).to_bits());
-    // Below 2^65 * 2^64 * 2^32: halved first where 128 bits would not do.
-    let fair = (u128::from(total) + 1) * u128::from(weight);
-    let whole = fair / u128::from(weights.max(1));
-    let rest = fair % u128::from(weights.max(1));
-    let bits = (whole * slack).saturating_add((rest * slack).div_ceil(u128::from(weights.max(1))));
+    let (slack, weights) = (slack.max(Q32::ONE).to_bits(), weights.max(1));
+    // slack × (total + 1) × weight / weights × 2⁻³², rounded up, in 128 bits: the quotient first.
+    let scaled = (u128::from(total) + 1) * u128::from(weight);
+    let (fair, rest) = (scaled / u128::from(weights), scaled % u128::from(weights));
+    // No node weighs more than all, so `fair` is at most 2⁶⁴, and weights fit 32 bits.
+    let bits = (fair * u128::from(slack)).saturating_add((rest * u128::from(slack)).div_ceil(weights.into()));
     u64::try_from(bits.div_ceil(1 << 32)).unwrap_or(u64::MAX)
 }
 

@@ -5,6 +5,7 @@ use super::mix::mix;
 use super::node::{ChangeError, Node, Nodes};
 use crate::fixed::neg_log2;
 use crate::storage::{Inline, Storage};
+use core::hint::select_unpredictable;
 use core::ops::ControlFlow;
 
 /// Highest random weight hashing, plain and with weights.
@@ -97,34 +98,44 @@ impl Score {
         let theirs = u128::from(other.cost) * u128::from(self.weight);
         mine < theirs || mine == theirs && self.hash > other.hash
     }
+
+    /// Whether this beats what a node of `weight` that drew `hash` scores, as far as can be said without a logarithm:
+    /// −log₂(u) is more than 1 − u.
+    #[inline]
+    fn surely_beats(&self, hash: u64, weight: u32) -> bool {
+        // Four units less, because the logarithm is off by up to two.
+        let at_least = (!hash >> 32).saturating_sub(4);
+        u128::from(self.cost) * u128::from(weight) < u128::from(at_least * u64::from(self.weight))
+    }
 }
 
 impl<N: Storage> Rendezvous<N> {
-    fn with_weight(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.as_slice().iter().filter(|node| node.share() > 0)
-    }
-
     /// The node with the greatest hash, below `bound` if there is one, and its hash.
     #[inline]
     fn best(&self, hash: u64, bound: Option<u64>) -> Option<(u64, u32)> {
-        let mut best = None;
-        for node in self.with_weight() {
-            let score = mix(hash, node.key());
-            let better = best.is_none_or(|(most, _)| score > most);
-            if better && bound.is_none_or(|bound| score < bound) {
-                best = Some((score, node.id()));
-            }
+        let nodes = self.nodes.as_slice();
+        let (mut most, mut best) = (0, usize::MAX);
+        for (at, node) in nodes.iter().enumerate() {
+            let drawn = mix(hash, node.key());
+            // No branches: which is the best so far is chance.
+            let better = (drawn >= most) & (node.share() > 0) & bound.is_none_or(|bound| drawn < bound);
+            most = select_unpredictable(better, drawn, most);
+            best = select_unpredictable(better, at, best);
         }
-        best
+        Some((most, nodes.get(best)?.id()))
     }
 
     /// The node with the best score, worse than `bound` if there is one, and its score.
     fn best_weighted(&self, hash: u64, bound: Option<Score>) -> Option<(Score, u32)> {
         let mut best: Option<(Score, u32)> = None;
-        for node in self.with_weight() {
+        for node in self.nodes.as_slice() {
             let drawn = mix(hash, node.key());
-            let score = Score { hash: drawn, cost: neg_log2(drawn).to_bits(), weight: node.share() };
-            let better = best.is_none_or(|(most, _)| score.beats(&most));
+            let weight = node.share();
+            if weight == 0 || best.is_some_and(|(best, _)| best.surely_beats(drawn, weight)) {
+                continue;
+            }
+            let score = Score { hash: drawn, cost: neg_log2(drawn).to_bits(), weight };
+            let better = best.is_none_or(|(best, _)| score.beats(&best));
             if better && bound.is_none_or(|bound| bound.beats(&score)) {
                 best = Some((score, node.id()));
             }
@@ -156,6 +167,14 @@ impl<N: Storage> Ring for Rendezvous<N> {
 
     fn nodes(&self) -> &[Node] {
         self.nodes.as_slice()
+    }
+
+    fn total_weight(&self) -> u64 {
+        self.nodes.total().into()
+    }
+
+    fn common_weight(&self) -> Option<u32> {
+        self.nodes.common()
     }
 
     #[inline]

@@ -137,6 +137,7 @@ keeps_the_laws!(
     karger_inline_with_no_slot_to_spare,
     Karger::<Inline<8>, Inline<32>>::new().virtual_nodes(points(1))
 );
+keeps_the_laws!(multi_probe, MultiProbe::<Heap>::with_capacity(32));
 keeps_the_laws!(rendezvous, Rendezvous::<Inline<8>>::new());
 
 fn points(n: u32) -> NonZeroU32 {
@@ -165,6 +166,9 @@ fn a_ring_refuses_what_does_not_fit_and_stays_as_it_was() {
     assert_eq!(ring.extend(&heavy), Err(ChangeError::TooHeavy));
     assert_eq!(ring.extend(&[node(0, 1), node(0, 1)]), Err(ChangeError::Duplicate));
     assert!(ring.nodes().is_empty());
+    let mut ring = MultiProbe::<Inline<2>>::new();
+    assert_eq!(ring.insert(node(0, 3)), Err(ChangeError::Full));
+    assert_eq!((ring.insert(node(0, 2)), ring.insert(node(1, 1))), (Ok(()), Err(ChangeError::Full)));
     let mut ring = Rendezvous::<Inline<2>>::new();
     assert_eq!(ring.insert(node(0, u32::MAX)), Ok(()));
     assert_eq!(ring.insert(node(1, 1)), Err(ChangeError::TooHeavy));

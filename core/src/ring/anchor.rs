@@ -289,6 +289,14 @@ impl<N: Storage> Ring for Anchor<N> {
         self.nodes.as_slice()
     }
 
+    fn total_weight(&self) -> u64 {
+        self.nodes.total().into()
+    }
+
+    fn common_weight(&self) -> Option<u32> {
+        self.nodes.common()
+    }
+
     #[inline]
     fn owner(&self, hash: u64) -> Option<u32> {
         if self.working == 0 {

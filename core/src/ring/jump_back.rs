@@ -239,6 +239,14 @@ impl<N: Storage> Ring for JumpBack<N> {
         self.nodes.as_slice()
     }
 
+    fn total_weight(&self) -> u64 {
+        self.nodes.total().into()
+    }
+
+    fn common_weight(&self) -> Option<u32> {
+        self.nodes.common()
+    }
+
     #[inline]
     fn owner(&self, hash: u64) -> Option<u32> {
         let buckets = NonZeroU32::new(self.buckets())?;

@@ -375,6 +375,14 @@ impl<N: Storage, T: Storage> Ring for Maglev<N, T> {
         self.nodes.as_slice()
     }
 
+    fn total_weight(&self) -> u64 {
+        self.nodes.total().into()
+    }
+
+    fn common_weight(&self) -> Option<u32> {
+        self.nodes.common()
+    }
+
     #[inline]
     fn owner(&self, hash: u64) -> Option<u32> {
         if self.empty { None } else { Some(self.at(hash)) }

@@ -4,6 +4,7 @@
 //! and the owner under a bound on load.
 
 mod anchor;
+pub mod audit;
 mod guide;
 mod jump_back;
 mod karger;
@@ -12,6 +13,7 @@ mod maglev;
 mod mix;
 mod multi_probe;
 mod node;
+mod registry;
 mod rendezvous;
 mod spread;
 
@@ -22,6 +24,9 @@ pub use ketama::Ketama;
 pub use maglev::{Later, Maglev, Progress, TableError, table_size};
 pub use multi_probe::MultiProbe;
 pub use node::{ChangeError, Node};
+#[cfg(feature = "alloc")]
+pub use registry::Any;
+pub use registry::{Algorithm, UnknownAlgorithm};
 pub use rendezvous::Rendezvous;
 
 use crate::fixed::Q32;

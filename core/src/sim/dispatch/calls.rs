@@ -128,6 +128,11 @@ impl<R: Storage> Calls<R> {
         self.len
     }
 
+    #[cfg(test)]
+    pub(super) fn places(&self) -> &[Call] {
+        &self.places
+    }
+
     pub(super) fn get(&self, at: u32) -> &Call {
         &self.places[at as usize]
     }

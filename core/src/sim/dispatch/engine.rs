@@ -296,7 +296,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         let Call { number, server, .. } = *self.calls.get(at);
         let counted = u64::from(number >= self.config.warm_up);
         let station = &mut self.stations[server as usize];
-        let full = station.serving >= station.spec.slots && station.waiting >= station.spec.queue_limit;
+        let full = station.in_flight() >= station.spec.slots.saturating_add(station.spec.queue_limit);
         let refused = match station.fault {
             Some(Fault::Down) => {
                 station.counts.lost += counted;

@@ -161,8 +161,11 @@ pub(super) struct Spread {
     sum: u64,
     squares: u64,
     touched: Instant,
-    /// Nanoseconds times the sum, and times what the variance is the square of servers less.
+    /// Nanoseconds times the sum.
     held: u128,
+    /// Nanoseconds times n² variances, while n servers are there.
+    squared: u128,
+    /// Nanoseconds times n variances, from before.
     apart: u128,
     /// Nanoseconds times the servers, to average over.
     present: u128,
@@ -170,12 +173,21 @@ pub(super) struct Spread {
 
 impl Spread {
     const fn new() -> Self {
-        Self { servers: 0, sum: 0, squares: 0, touched: Instant::ZERO, held: 0, apart: 0, present: 0 }
+        Self {
+            servers: 0,
+            sum: 0,
+            squares: 0,
+            touched: Instant::ZERO,
+            held: 0,
+            squared: 0,
+            apart: 0,
+            present: 0,
+        }
     }
 
     const fn reset(&mut self, now: Instant) {
         self.touched = now;
-        (self.held, self.apart, self.present) = (0, 0, 0);
+        (self.held, self.squared, self.apart, self.present) = (0, 0, 0, 0);
     }
 
     /// Accounts for the time up to `now`. To be called before anything changes.
@@ -183,21 +195,27 @@ impl Spread {
         let since = u128::from(now.as_nanos() - self.touched.as_nanos());
         self.touched = now;
         self.held += since * u128::from(self.sum);
-        // n Σq² − (Σq)², which is n² variances; over n it is n variances, and so is `present` n times.
-        let apart = u128::from(self.servers) * u128::from(self.squares) - u128::from(self.sum).pow(2);
-        if let Some(apart) = (since * apart).checked_div(u128::from(self.servers)) {
-            self.apart += apart;
-        }
+        // n² variances are n Σq² − (Σq)².
+        self.squared +=
+            since * (u128::from(self.servers) * u128::from(self.squares) - u128::from(self.sum).pow(2));
         self.present += since * u128::from(self.servers);
     }
 
-    pub(super) const fn join(&mut self, q: u32) {
+    /// The number of servers is about to change.
+    fn close(&mut self) {
+        self.apart += self.squared.checked_div(self.servers.into()).unwrap_or(0);
+        self.squared = 0;
+    }
+
+    pub(super) fn join(&mut self, q: u32) {
+        self.close();
         self.servers += 1;
         self.sum += q as u64;
         self.squares += q as u64 * q as u64;
     }
 
-    pub(super) const fn leave(&mut self, q: u32) {
+    pub(super) fn leave(&mut self, q: u32) {
+        self.close();
         self.servers -= 1;
         self.sum -= q as u64;
         self.squares -= q as u64 * q as u64;
@@ -220,7 +238,8 @@ impl Spread {
     }
 
     /// The root of the variance's average.
-    pub(super) fn deviation(&self) -> Q32 {
+    pub(super) fn deviation(mut self) -> Q32 {
+        self.close();
         let variance = ratio(self.apart, self.present);
         // √(v × 2³²) × 2¹⁶ = √v × 2³²
         Q32::from_bits((u128::from(variance.to_bits()) << 32).isqrt() as u64)

@@ -12,14 +12,19 @@ mod hash_partition;
 mod histogram;
 mod hot_keys;
 mod jump_back;
+mod karger;
+mod ketama;
 mod lease;
 mod lpt;
 mod maglev;
 mod membership;
 mod mpmc;
+mod multi_probe;
 mod priority;
 mod range;
+mod rendezvous;
 mod retry;
+mod ring_audit;
 mod rng;
 mod sched;
 mod space_saving;
@@ -48,6 +53,11 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "hot-keys", run: hot_keys::run },
     Scenario { name: "lpt", run: lpt::run },
     Scenario { name: "annealed", run: annealed::run },
+    Scenario { name: "karger", run: karger::run },
+    Scenario { name: "ketama", run: ketama::run },
+    Scenario { name: "multi-probe", run: multi_probe::run },
+    Scenario { name: "rendezvous", run: rendezvous::run },
+    Scenario { name: "ring-audit", run: ring_audit::run },
     Scenario { name: "maglev", run: maglev::run },
     Scenario { name: "anchor", run: anchor::run },
     Scenario { name: "jump-back", run: jump_back::run },

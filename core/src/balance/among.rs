@@ -24,7 +24,7 @@ pub(super) fn only<M: Storage, L: Storage>(view: View<'_, M, L>, request: &Reque
 /// Whether `request` leaves a candidate. *O*(1) unless it avoids as many slots as there are candidates.
 pub(super) fn any_left<M: Storage, L: Storage>(view: View<'_, M, L>, request: &Request<'_>) -> bool {
     let slots = view.slots();
-    slots.len() > request.avoided().len() || slots.iter().any(|slot| !request.avoids(*slot))
+    slots.len() > request.avoided_len() || slots.iter().any(|slot| !request.avoids(*slot))
 }
 
 /// A candidate that `request` does not avoid, each with the same probability. *O*(1), with avoided slots *O*(avoided)

@@ -98,6 +98,7 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
     }
 
     /// Chooses a member for `request` and notes the call.
+    #[inline]
     pub fn pick(&mut self, now: Instant, request: &Request<'_>, rng: &mut impl Rng) -> Pick {
         let now = self.advance(now);
         if self.fleet.calls_full() {
@@ -109,12 +110,12 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
             self.policy.choose(now, View::of(&self.fleet), request, rng)
         };
         match choice {
-            Ok(choice) => match (self.fleet.claim(now, choice.slot), self.fleet.id(choice.slot)) {
-                (Some(lease), Some(member)) => {
+            Ok(choice) => match self.fleet.claim(choice.slot) {
+                Some((member, lease)) => {
                     self.policy.started(now, View::of(&self.fleet), choice.slot);
                     Pick::Member { member, lease, why: choice.why }
                 }
-                _ => Pick::None { retry_at: self.fleet.next_deadline(), why: Refusal::TooManyCalls },
+                None => Pick::None { retry_at: self.fleet.next_deadline(), why: Refusal::TooManyCalls },
             },
             Err(why) => Pick::None { retry_at: None, why },
         }
@@ -158,6 +159,7 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
     /// # Errors
     ///
     /// [`Stale`]: the call was completed before or its deadline has passed; nothing changed.
+    #[inline]
     pub fn complete(&mut self, now: Instant, lease: Lease, outcome: Outcome) -> Result<(), Stale> {
         let ended = self.fleet.complete(now, lease, outcome)?;
         let now = self.fleet.clock(now);
@@ -187,6 +189,7 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
     /// Does what time alone does: takes back calls whose deadline has passed. [`pick`](Self::pick) does it as well.
     ///
     /// It takes back four at most, so that no call takes long; call it again while [`Fleet::next_deadline`] has passed.
+    #[inline]
     pub fn advance(&mut self, now: Instant) -> Instant {
         let now = self.fleet.clock(now);
         for _ in 0..RECLAIMS {

@@ -3,13 +3,12 @@
 use crate::lease::{Lease, Stale};
 use crate::storage::{List, Storage};
 use crate::time::Instant;
-use core::time::Duration;
 
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 struct Call {
-    began: Instant,
+    began: u64,
     generation: u32,
     /// The member's slot, or [`NONE`] while nobody has this place.
     member: u32,
@@ -54,12 +53,14 @@ impl<L: Storage> Calls<L> {
         self.oldest
     }
 
+    #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.free == NONE && self.list.len() == self.list.capacity()
     }
 
     /// Notes a call to `member`, or `None` if there is no place for it. `now` never goes back.
-    pub(super) fn claim(&mut self, now: Instant, member: u32, timeout: Duration) -> Option<Lease> {
+    #[inline(always)]
+    pub(super) fn claim(&mut self, now: u64, member: u32, timeout: u64) -> Option<Lease> {
         let call = Call { began: now, generation: 0, member, older: self.newest, newer: NONE };
         let slot = if self.free == NONE {
             self.list.push(call).ok()?;
@@ -77,16 +78,16 @@ impl<L: Storage> Calls<L> {
         }
         self.newest = slot;
         self.len += 1;
-        Some(Lease::new(slot, self.list[slot as usize].generation, now.saturating_add(timeout)))
+        Some(Lease::new(
+            slot,
+            self.list[slot as usize].generation,
+            Instant::from_nanos(now.saturating_add(timeout)),
+        ))
     }
 
     /// Ends a call in time: to which member it went and when it began.
-    pub(super) fn complete(
-        &mut self,
-        now: Instant,
-        lease: Lease,
-        timeout: Duration,
-    ) -> Result<(u32, Instant), Stale> {
+    #[inline(always)]
+    pub(super) fn complete(&mut self, now: u64, lease: Lease, timeout: u64) -> Result<(u32, u64), Stale> {
         let slot = lease.slot();
         match self.list.get(slot as usize) {
             Some(call) if call.member != NONE && call.generation == lease.generation() => {
@@ -102,7 +103,8 @@ impl<L: Storage> Calls<L> {
     }
 
     /// Takes back the oldest call if its time is over.
-    pub(super) fn reclaim(&mut self, now: Instant, timeout: Duration) -> Option<(u32, Instant)> {
+    #[inline]
+    pub(super) fn reclaim(&mut self, now: u64, timeout: u64) -> Option<(u32, u64)> {
         let slot = self.oldest;
         let call = self.list.get(slot as usize)?;
         let (member, began) = (call.member, call.began);
@@ -114,10 +116,11 @@ impl<L: Storage> Calls<L> {
     }
 
     /// When the oldest call is lost.
-    pub(super) fn next_deadline(&self, timeout: Duration) -> Option<Instant> {
-        Some(self.list.get(self.oldest as usize)?.began.saturating_add(timeout))
+    pub(super) fn next_deadline(&self, timeout: u64) -> Option<Instant> {
+        Some(Instant::from_nanos(self.list.get(self.oldest as usize)?.began.saturating_add(timeout)))
     }
 
+    #[inline(always)]
     fn release(&mut self, slot: u32) {
         let free = self.free;
         let call = &mut self.list[slot as usize];

@@ -51,8 +51,8 @@ pub struct Fleet<M: Storage, L: Storage> {
     tuning: Tuning,
     timeout: u64,
     latest: Instant,
-    /// Until when a member may be in its slow start.
-    ramping: Instant,
+    /// Until when a member may get less than its full share: while one may be in its slow start, or for ever.
+    thinning: Instant,
     epoch: u32,
     members: u32,
     weight: u32,
@@ -72,7 +72,7 @@ impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
             tuning: Tuning::new(saturating_nanos(timeout)),
             timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
-            ramping: Instant::ZERO,
+            thinning: Instant::ZERO,
             epoch: 0,
             members: 0,
             weight: 0,
@@ -95,7 +95,7 @@ impl Fleet<crate::storage::Heap, crate::storage::Heap> {
             tuning: Tuning::new(saturating_nanos(timeout)),
             timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
-            ramping: Instant::ZERO,
+            thinning: Instant::ZERO,
             epoch: 0,
             members: 0,
             weight: 0,
@@ -244,18 +244,21 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// The slots that take new work, ascending.
+    #[inline]
     #[must_use]
     pub fn ready(&self) -> &[u32] {
         &self.ready
     }
 
     /// Another number after each change of [`ready`](Self::ready) or of a weight.
+    #[inline]
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.epoch
     }
 
     /// How many slots there may be; slot numbers are below it.
+    #[inline]
     #[must_use]
     pub fn capacity(&self) -> u32 {
         self.slots.capacity() as u32
@@ -274,6 +277,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// The member in `slot`.
+    #[inline]
     #[must_use]
     pub fn id(&self, slot: u32) -> Option<MemberId> {
         self.slots.get(slot as usize).filter(|slot| slot.is_member())?;
@@ -287,6 +291,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// The weight of the member in `slot`; 0 where nobody is.
+    #[inline]
     #[must_use]
     pub fn weight(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(0, |slot| slot.weight)
@@ -305,6 +310,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// The calls that the member in `slot` has from this fleet.
+    #[inline]
     #[must_use]
     pub fn in_flight(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(0, |slot| slot.in_flight)
@@ -312,6 +318,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
 
     /// The load that policies compare: the calls that this fleet has there, and those that others had there when the
     /// member last reported. So what is sent after a report counts at once, and what ends no longer counts.
+    #[inline]
     #[must_use]
     pub fn load(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(0, |slot| slot.in_flight.saturating_add(slot.others))
@@ -330,6 +337,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// Whether there is no place for another call.
+    #[inline]
     #[must_use]
     pub fn calls_full(&self) -> bool {
         self.calls.is_full()
@@ -354,33 +362,35 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// When something happens by itself: a call is lost.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.calls.next_deadline(self.timeout())
+        self.calls.next_deadline(self.timeout)
     }
 
-    /// Notes a call to the member in `slot`.
-    pub(super) fn claim(&mut self, now: Instant, slot: u32) -> Option<Lease> {
-        self.clock(now);
-        let lease = self.calls.claim(self.latest, slot, self.timeout())?;
-        self.last_call = lease.slot();
+    /// Notes a call to the member in `slot`, at the fleet's own time.
+    #[inline(always)]
+    pub(super) fn claim(&mut self, slot: u32) -> Option<(MemberId, Lease)> {
         let member = self.slots.get_mut(slot as usize)?;
+        let lease = self.calls.claim(self.latest.as_nanos(), slot, self.timeout)?;
+        self.last_call = lease.slot();
         member.in_flight += 1;
         member.picks = member.picks.wrapping_add(1);
-        Some(lease)
+        Some((MemberId { slot, generation: member.generation }, lease))
     }
 
     /// Ends a call in time.
+    #[inline(always)]
     pub(super) fn complete(&mut self, now: Instant, lease: Lease, outcome: Outcome) -> Result<Ended, Stale> {
         self.clock(now);
-        let (slot, began) = self.calls.complete(self.latest, lease, self.timeout())?;
+        let (slot, began) = self.calls.complete(self.latest.as_nanos(), lease, self.timeout)?;
         self.last_call = lease.slot();
         Ok(self.end(slot, outcome, began))
     }
 
     /// Takes back the oldest call whose time is over.
+    #[inline]
     pub(super) fn reclaim(&mut self, now: Instant) -> Option<Ended> {
         self.clock(now);
         let oldest = self.calls.oldest();
-        let (slot, began) = self.calls.reclaim(self.latest, self.timeout())?;
+        let (slot, began) = self.calls.reclaim(self.latest.as_nanos(), self.timeout)?;
         self.last_call = oldest;
         Some(self.end(slot, Outcome::Failure, began))
     }
@@ -393,22 +403,25 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         Ok(())
     }
 
-    fn end(&mut self, slot: u32, outcome: Outcome, began: Instant) -> Ended {
-        let latency = self.latest.saturating_duration_since(began);
+    #[inline(always)]
+    fn end(&mut self, slot: u32, outcome: Outcome, began: u64) -> Ended {
+        let now = self.latest.as_nanos();
+        let took = now.saturating_sub(began);
         let member = &mut self.slots[slot as usize];
-        member.in_flight -= 1;
         if outcome != Outcome::Ignored {
             let failed = outcome == Outcome::Failure;
-            member.history.note(&self.tuning, self.latest, began, failed, member.heard);
+            member.history.note(&self.tuning, now, took, failed, member.in_flight, member.heard);
             member.heard = member.heard.saturating_add(1);
         }
+        member.in_flight -= 1;
         if member.state == State::Leaving && member.in_flight == 0 {
             member.state = State::Vacant;
         }
-        Ended { slot, outcome, latency }
+        Ended { slot, outcome, latency: Duration::from_nanos(took) }
     }
 
     /// The fleet's clock: the latest `now` that it saw.
+    #[inline(always)]
     pub(super) fn clock(&mut self, now: Instant) -> Instant {
         self.latest = self.latest.max(now);
         self.latest
@@ -442,15 +455,20 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         self.epoch = self.epoch.wrapping_add(1);
     }
 
-    /// Remembers until when a member may be in its slow start.
+    /// Remembers until when members are thinned.
     fn ramp(&mut self) {
         let newest = self.slots.iter().map(|slot| slot.joined).max().unwrap_or(Instant::ZERO);
-        self.ramping = newest.saturating_add(Duration::from_nanos(self.tuning.ramp));
+        self.thinning = match self.tuning {
+            Tuning { shed: true, .. } => Instant::MAX,
+            Tuning { ramp: 0, .. } => Instant::ZERO,
+            Tuning { ramp, .. } => newest.saturating_add(Duration::from_nanos(ramp)),
+        };
     }
 
     /// Whether a member may get less than its full share now.
+    #[inline]
     pub(super) fn thins(&self, now: Instant) -> bool {
-        self.tuning.shed || (self.tuning.ramp > 0 && now < self.ramping)
+        now < self.thinning
     }
 
     /// Whether so few members are up that the others are used as well: see
@@ -471,10 +489,6 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// The responses of the member in `slot`, if any came.
     pub(super) fn heard(&self, slot: u32) -> Option<&History> {
         self.slots.get(slot as usize).filter(|slot| slot.heard > 0).map(|slot| &slot.history)
-    }
-
-    const fn timeout(&self) -> Duration {
-        Duration::from_nanos(self.timeout)
     }
 }
 

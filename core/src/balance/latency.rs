@@ -38,97 +38,121 @@ const fn scale(n: u64, share: u32) -> u64 {
 
 /// `old` moved by this share of the way to `new`.
 const fn towards(old: u64, new: u64, share: u32) -> u64 {
-    if new >= old { old + scale(new - old, share) } else { old - scale(old - new, share) }
+    let way = scale(old.abs_diff(new), share);
+    if new >= old { old + way } else { old - way }
 }
 
-const fn duration(packed: u32) -> Duration {
-    Duration::from_nanos(unpack(packed) >> FRACTION)
+const fn duration(kept: u64) -> Duration {
+    Duration::from_nanos(kept >> FRACTION)
 }
 
 /// The responses of one member.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct History {
     /// When the last response came.
-    last: Instant,
+    last: u64,
     /// The exponential average.
-    mean: u32,
+    mean: u64,
     /// The decaying peak as it was at `last`.
-    peak: u32,
-    /// The average time between responses while it had work.
-    interval: u32,
-    /// The 95th percentile.
+    peak: u64,
+    /// The 95th percentile, packed.
     p95: u32,
-    /// How far responses are from `p95` on average, in doublings × 2²⁶.
-    spread: u32,
-    /// The share of failures × 2³².
-    errors: u32,
-    /// Responses, modulo 2³².
-    pub(super) ended: u32,
-    /// Failures among them, modulo 2³².
-    pub(super) failed: u32,
+    /// Calls that were there when a response came, that one included, on average × 2¹⁶.
+    depth: u32,
+    /// How far responses are from `p95` on average, in doublings × 2¹⁰.
+    spread: u16,
+    /// The share of failures × 2¹⁶.
+    errors: u16,
+    /// Responses since somebody last took this count, or half of them, and so on, lest it overflow.
+    ended: u16,
+    /// Failures among them.
+    failed: u16,
 }
 
 impl History {
     pub(super) const fn new() -> Self {
-        Self {
-            last: Instant::ZERO,
-            mean: 0,
-            peak: 0,
-            interval: 0,
-            p95: 0,
-            spread: 0,
-            errors: 0,
-            ended: 0,
-            failed: 0,
-        }
+        Self { last: 0, mean: 0, peak: 0, p95: 0, depth: 0, spread: 0, errors: 0, ended: 0, failed: 0 }
     }
 
-    /// Notes the response to a call that `began` then; `heard` is how many came before it, up to 255.
-    pub(super) fn note(&mut self, tuning: &Tuning, now: Instant, began: Instant, failed: bool, heard: u8) {
-        let took = now.as_nanos().saturating_sub(began.as_nanos());
+    /// Notes the response to a call that took `took`, when `there` calls were there; `heard` is how many came before it,
+    /// up to 255.
+    #[inline(always)]
+    pub(super) fn note(&mut self, tuning: &Tuning, now: u64, took: u64, failed: bool, there: u32, heard: u8) {
         let cost = if failed { took.max(tuning.penalty) } else { took };
         let cost = cost.min(LONGEST) << FRACTION;
         let packed = pack(cost);
-        let since = now.as_nanos().saturating_sub(self.last.max(began).as_nanos()).min(LONGEST) << FRACTION;
-        self.ended = self.ended.wrapping_add(1);
-        self.failed = self.failed.wrapping_add(u32::from(failed));
+        let depth = there.min(0xFFFF) << 16;
+        self.count(failed);
         if heard == 0 {
-            self.mean = packed;
-            self.peak = packed;
+            self.mean = cost;
+            self.peak = cost;
             self.p95 = packed;
-            self.spread = 1 << (MANTISSA - 3);
-            self.interval = pack(since);
-            self.errors = if failed { u32::MAX } else { 0 };
+            self.depth = depth;
+            self.spread = FIRST_SPREAD;
+            self.errors = if failed { u16::MAX } else { 0 };
         } else {
-            self.mean = pack(towards(unpack(self.mean), cost, tuning.alpha));
-            self.peak = if packed >= self.peak {
-                packed
-            } else {
-                let left = remaining(tuning, now.as_nanos().saturating_sub(self.last.as_nanos()));
-                let peak = unpack(self.peak);
-                // Decayed to the newest, unless the decay is so short that the newest is above it.
-                pack(cost + left.mul_int(peak - cost.min(peak)))
-            };
+            self.mean = towards(self.mean, cost, tuning.alpha);
+            let left = remaining(tuning, now - self.last);
+            // Decayed towards the newest, which if it is higher is the new peak.
+            self.peak = cost + scale(self.peak.saturating_sub(cost), left);
             // While there are few responses each counts the same; then the last ones of the window count.
-            let gain = tuning.gain.max(u32::MAX / (u32::from(heard) + 1));
-            self.interval = pack(towards(unpack(self.interval), since, gain.min(1 << 28)));
-            self.errors = towards(self.errors.into(), if failed { u32::MAX.into() } else { 0 }, gain) as u32;
-            let above = packed > self.p95;
-            let step = scale(self.spread.into(), gain.saturating_mul(5)) as u32;
-            self.spread = towards(self.spread.into(), self.p95.abs_diff(packed).into(), gain) as u32;
-            self.p95 = if above {
-                self.p95.saturating_add(step - step / 20)
-            } else {
-                self.p95.saturating_sub(step / 20)
+            let gain = match heard {
+                u8::MAX => tuning.gain,
+                _ => tuning.gain.max(u32::MAX / (u32::from(heard) + 1)),
             };
+            let kept = u64::from(self.depth) * ((1 << 32) - u64::from(gain));
+            self.depth = ((kept + u64::from(depth) * u64::from(gain)) >> 32) as u32;
+            self.errors = mix(self.errors, if failed { u16::MAX } else { 0 }, gain);
+            self.track(packed, gain);
         }
-        self.last = now.max(self.last);
+        self.last = now;
+    }
+
+    /// Moves the percentile up by 19 parts when it was exceeded and down by one when it was not, so that it rests where
+    /// one in 20 exceeds it. A part is in proportion to how far responses usually are from it.
+    #[inline]
+    fn track(&mut self, packed: u32, gain: u32) {
+        let above = packed > self.p95;
+        let step = u64::from(self.spread) * u64::from(gain) * if above { 19 } else { 1 } >> 18;
+        let distance = (self.p95.abs_diff(packed) >> (MANTISSA - 10)) as u16;
+        self.spread = mix(self.spread, distance, gain);
+        let step = step.min(u64::from(u32::MAX)) as u32;
+        self.p95 = if above { self.p95.saturating_add(step) } else { self.p95.saturating_sub(step) };
+    }
+
+    #[inline]
+    fn count(&mut self, failed: bool) {
+        self.failed += u16::from(failed);
+        self.ended += 1;
+        if self.ended == u16::MAX {
+            self.ended /= 2;
+            self.failed /= 2;
+        }
     }
 }
 
-/// What is left of a peak after `nanos`.
-fn remaining(tuning: &Tuning, nanos: u64) -> Q32 {
-    exp2_neg(Q32::from_bits(Q32::from_bits(tuning.halvings).mul_int(nanos)))
+/// The first guess of how far responses are from the percentile: half a doubling.
+const FIRST_SPREAD: u16 = 1 << 9;
+
+/// `old` moved by this share of the way to `new`, rounded down.
+const fn mix(old: u16, new: u16, share: u32) -> u16 {
+    let kept = old as u64 * ((1 << 32) - share as u64);
+    ((kept + new as u64 * share as u64) >> 32) as u16
+}
+
+/// What is left of a peak after `nanos` × 2³²: 2 to the power of minus the half-lives that passed.
+#[inline]
+fn remaining(tuning: &Tuning, nanos: u64) -> u32 {
+    let halvings = match tuning.halvings.checked_mul(nanos) {
+        Some(product) => product >> 32,
+        None => Q32::from_bits(tuning.halvings).mul_int(nanos),
+    };
+    if halvings < 1 << 25 {
+        // Below 1/128: two terms of the series are exact to 2⁻²⁵, and quicker.
+        let x = (halvings * Q32::LN_2.to_bits()) >> 32;
+        return (u32::MAX - x as u32) + ((x * x) >> 33) as u32;
+    }
+    exp2_neg(Q32::from_bits(halvings)).to_bits().min(u32::MAX.into()) as u32
 }
 
 impl<M: Storage, L: Storage> Fleet<M, L> {
@@ -143,31 +167,34 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     #[must_use]
     pub fn peak_latency(&self, now: Instant, slot: u32) -> Option<Duration> {
         let history = self.heard(slot)?;
-        let left = remaining(self.tuning(), now.as_nanos().saturating_sub(history.last.as_nanos()));
-        Some(Duration::from_nanos(left.mul_int(unpack(history.peak)) >> FRACTION))
+        let left = remaining(self.tuning(), now.as_nanos().saturating_sub(history.last));
+        Some(duration(scale(history.peak, left)))
     }
 
     /// The latency that 95 % of the member's responses stay below, over about the last 100; `None`: untested.
     #[must_use]
     pub fn p95(&self, slot: u32) -> Option<Duration> {
-        self.heard(slot).map(|history| duration(history.p95))
+        self.heard(slot).map(|history| duration(unpack(history.p95)))
     }
 
-    /// The share of the member's last responses that were failures; 0 while untested.
+    /// The share of the member's last responses that were failures, to a tenth of a per cent; 0 while untested.
     #[must_use]
     pub fn error_rate(&self, slot: u32) -> Q32 {
         self.heard(slot).map_or(Q32::ZERO, |history| match history.errors {
-            u32::MAX => Q32::ONE,
-            errors => Q32::from_bits(errors.into()),
+            u16::MAX => Q32::ONE,
+            errors => Q32::from_bits(u64::from(errors) << 16),
         })
     }
 
-    /// How many responses a second the member gives while it has work: what it can do, if it is kept busy, and less than
-    /// that if it works on several calls at once and was given few. `None`: untested.
+    /// How many responses a second the member can give, by Little's law: the calls that were there when one ended, over
+    /// [`latency`](Self::latency). For a member that works on one call after the other this is what it can do, busy or
+    /// not; one that works on several at once can do more as long as it is given few. `None`: untested.
     #[must_use]
     pub fn capacity_estimate(&self, slot: u32) -> Option<Q32> {
-        let interval = unpack(self.heard(slot)?.interval).max(1);
-        Some(Q32::from_ratio(1_000_000_000 << FRACTION, interval).unwrap_or(Q32::MAX))
+        let history = self.heard(slot)?;
+        // depth / 2¹⁶ ÷ (mean / 2¹² / 10⁹)
+        let calls = u64::from(history.depth) * (1_000_000_000 >> 4);
+        Some(Q32::from_ratio(calls, history.mean.max(1)).unwrap_or(Q32::MAX))
     }
 }
 

@@ -144,7 +144,7 @@ impl<S: Storage> LeastLoaded<S> {
 }
 
 impl<S: Storage> Policy for LeastLoaded<S> {
-    #[inline]
+    #[inline(always)]
     fn choose<M: Storage, L: Storage>(
         &mut self,
         _now: Instant,

@@ -68,7 +68,7 @@ impl P2c {
         Self { peak: true }
     }
 
-    #[inline]
+    #[inline(always)]
     fn compare<M: Storage, L: Storage>(
         &self,
         now: Instant,
@@ -89,7 +89,7 @@ impl P2c {
 }
 
 impl Policy for P2c {
-    #[inline]
+    #[inline(always)]
     fn choose<M: Storage, L: Storage>(
         &mut self,
         now: Instant,
@@ -114,7 +114,7 @@ impl Policy for P2c {
 
 impl P2c {
     /// The one with the lower load, the first if neither has.
-    #[inline]
+    #[inline(always)]
     fn better<M: Storage, L: Storage>(&self, now: Instant, view: View<'_, M, L>, a: u32, b: u32) -> Choice {
         let (slot, other) = if self.compare(now, view, a, b).is_gt() { (b, a) } else { (a, b) };
         Choice { slot, why: Why::LowerOfTwo { other } }
@@ -151,7 +151,7 @@ fn alone<M: Storage, L: Storage>(view: View<'_, M, L>, request: &Request<'_>) ->
 
 /// Two different numbers below `len`, which is at least 2: each ordered pair with the same probability. One draw nearly
 /// always serves both.
-#[inline]
+#[inline(always)]
 fn pair(len: u32, rng: &mut impl Rng) -> (u32, u32) {
     let draw = rng.next_u64();
     let a = (draw >> 32) * u64::from(len);

@@ -25,6 +25,7 @@ impl<M: Storage, L: Storage> Copy for View<'_, M, L> {}
 
 impl<'a, M: Storage, L: Storage> View<'a, M, L> {
     /// Every ready slot of `fleet`.
+    #[inline]
     #[must_use]
     pub fn of(fleet: &'a Fleet<M, L>) -> Self {
         Self { fleet, slots: fleet.ready(), epoch: fleet.epoch() }
@@ -37,12 +38,14 @@ impl<'a, M: Storage, L: Storage> View<'a, M, L> {
     }
 
     /// The candidates, ascending, without repetition.
+    #[inline]
     #[must_use]
     pub const fn slots(&self) -> &'a [u32] {
         self.slots
     }
 
     /// The fleet that they belong to.
+    #[inline]
     #[must_use]
     pub const fn fleet(&self) -> &'a Fleet<M, L> {
         self.fleet
@@ -50,6 +53,7 @@ impl<'a, M: Storage, L: Storage> View<'a, M, L> {
 
     /// Another number after each change of the candidates or of their weights: what a policy derives from them is good as
     /// long as this stays.
+    #[inline]
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.epoch

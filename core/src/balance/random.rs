@@ -48,7 +48,7 @@ impl Random {
 }
 
 impl Policy for Random {
-    #[inline]
+    #[inline(always)]
     fn choose<M: Storage, L: Storage>(
         &mut self,
         _now: Instant,

@@ -100,8 +100,25 @@ impl<'a> Request<'a> {
     }
 
     /// Whether the member in `slot` shall not get it.
+    #[inline]
     #[must_use]
     pub fn avoids(&self, slot: u32) -> bool {
+        self.avoids_any() && self.names(slot)
+    }
+
+    /// Whether it avoids anybody.
+    #[inline]
+    pub(super) const fn avoids_any(&self) -> bool {
+        self.avoid.len() | self.thinned.len() != 0
+    }
+
+    /// How many slots it avoids, if none is named twice.
+    pub(super) const fn avoided_len(&self) -> usize {
+        self.avoid.len() + self.thinned.len()
+    }
+
+    #[cold]
+    fn names(&self, slot: u32) -> bool {
         self.avoid.contains(&slot) || self.thinned.contains(&slot)
     }
 }

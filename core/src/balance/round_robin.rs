@@ -24,6 +24,7 @@ impl RoundRobin {
 }
 
 impl Policy for RoundRobin {
+    #[inline(always)]
     fn choose<M: Storage, L: Storage>(
         &mut self,
         _now: Instant,
@@ -32,6 +33,13 @@ impl Policy for RoundRobin {
         _rng: &mut impl Rng,
     ) -> Result<Choice, Refusal> {
         let slots = view.slots();
+        if let Some(slot) = slots.get(self.next as usize)
+            && *slot == self.next
+            && !request.avoids(*slot)
+        {
+            self.next = slot.wrapping_add(1);
+            return Ok(Choice { slot: *slot, why: Why::Turn });
+        }
         // Nearly always the candidates are all slots from 0 on, and the guess is right.
         let at = match slots.get(self.next as usize) {
             Some(slot) if *slot == self.next => self.next as usize,

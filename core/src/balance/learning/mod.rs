@@ -1,0 +1,13 @@
+//! Policies that learn from what calls cost.
+
+mod arms;
+mod regression;
+mod thompson;
+mod ucb;
+
+#[cfg(test)]
+mod tests;
+
+pub use regression::{Discipline, Fit, Regression};
+pub use thompson::Thompson;
+pub use ucb::Ucb;

@@ -28,6 +28,7 @@ mod ring_audit;
 mod rng;
 mod sched;
 mod space_saving;
+mod sim_dispatch;
 mod stealing;
 
 /// One part of the core, driven from a seed that is part of the scenario.
@@ -69,4 +70,5 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "dag", run: dag::run },
     Scenario { name: "sched", run: sched::run },
     Scenario { name: "sim-stealing", run: stealing::run },
+    Scenario { name: "sim-dispatch", run: sim_dispatch::run },
 ];

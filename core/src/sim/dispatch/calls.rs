@@ -6,15 +6,6 @@ use crate::Instant;
 use crate::lease::Lease;
 use crate::storage::{List, Storage};
 
-/// How much work a request is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Work {
-    /// What a service-time distribution gives for this draw.
-    Drawn(u64),
-    /// This many nanoseconds at speed 1.
-    Given(u64),
-}
-
 /// Where a request is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stage {
@@ -37,16 +28,20 @@ pub(super) enum Stage {
 pub(super) struct Call {
     pub(super) number: u64,
     pub(super) arrived: Instant,
-    pub(super) key: Option<u64>,
-    pub(super) work: Work,
+    /// The hash of its key, if `keyed`.
+    key: u64,
+    /// Nanoseconds at speed 1 if `given`, otherwise the draw from a service-time distribution.
+    pub(super) work: u64,
     /// Nanoseconds that its service takes, then what its server says with the answer: the latency that it expects.
     pub(super) nanos: u64,
     /// With the answer: the requests that its server has.
     pub(super) told: u32,
-    pub(super) lease: Option<Lease>,
+    pub(super) lease: Lease,
     pub(super) server: u32,
     pub(super) dispatcher: u32,
     pub(super) stage: Stage,
+    keyed: bool,
+    pub(super) given: bool,
     /// Its server fails it in the end.
     pub(super) fails: bool,
     /// Its caller gave up.
@@ -59,15 +54,18 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) const fn new(number: u64, arrived: Instant, key: Option<u64>, work: Work) -> Self {
+    /// A request with the hash of its key, if it has one, and its work, if that is known.
+    pub(super) fn new(number: u64, arrived: Instant, key: Option<u64>, work: Option<u64>) -> Self {
         Self {
             number,
             arrived,
-            key,
-            work,
+            key: key.unwrap_or(0),
+            keyed: key.is_some(),
+            work: work.unwrap_or(0),
+            given: work.is_some(),
             nanos: 0,
             told: 0,
-            lease: None,
+            lease: Lease::new(NONE, 0, Instant::ZERO),
             server: NONE,
             dispatcher: NONE,
             stage: Stage::Due,
@@ -77,6 +75,10 @@ impl Call {
             older: NONE,
             newer: NONE,
         }
+    }
+
+    pub(super) fn key(&self) -> Option<u64> {
+        self.keyed.then_some(self.key)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use super::calls::{Call, Stage, Work};
+use super::calls::{Call, Stage};
 use super::event::{End, Event, Unplaced, What};
 use super::server::{Change, Fault, NONE, slowness};
-use super::{ChangeError, ConfigError, Dispatch, Information, Probe};
+use super::{ChangeError, Dispatch, Information, Probe};
 use crate::balance::{FleetError, Outcome, Pick, Policy, Report, Request};
 use crate::rng::SplitMix64;
 use crate::storage::Storage;
@@ -44,12 +44,11 @@ enum Next {
 
 impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M, R, H> {
     /// Sets up what is due first.
-    pub(super) fn begin(mut self) -> Result<Self, ConfigError> {
+    pub(super) fn begin(&mut self) {
         self.arrival = self.arrival_after(Instant::ZERO, 0);
         if let Information::Snapshot { every } = self.config.information {
             self.snapshot_at = Instant::ZERO.saturating_add(every);
         }
-        Ok(self)
     }
 
     /// When the next event is due; `None` once every request that will come has come and ended, or nothing more happens
@@ -167,7 +166,9 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         let key = self.keys.draw(self.now, &mut draws);
         let number = self.count_arrival();
         let dispatcher = self.dispatcher_for(dispatcher);
-        let Some(at) = self.calls.insert(Call::new(number, self.now, key, Work::Drawn(work))) else {
+        let mut call = Call::new(number, self.now, key, None);
+        call.work = work;
+        let Some(at) = self.calls.insert(call) else {
             return self.refuse(number, dispatcher, Unplaced::Full);
         };
         self.place(at, dispatcher, fate, rng)
@@ -180,8 +181,8 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         let (dispatcher, work, fate) = (draws.next_u64(), draws.next_u64(), draws.next_u64());
         let call = self.calls.get_mut(at);
         call.number = number;
-        if let Work::Drawn(draw) = &mut call.work {
-            *draw = work;
+        if !call.given {
+            call.work = work;
         }
         let dispatcher = self.dispatcher_for(dispatcher);
         self.place(at, dispatcher, fate, rng)
@@ -212,7 +213,8 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
 
     /// Lets a dispatcher choose a server for a request.
     fn place(&mut self, at: u32, dispatcher: u32, fate: u64, rng: &mut impl Rng) -> What {
-        let Call { number, key, .. } = *self.calls.get(at);
+        let call = self.calls.get(at);
+        let (number, key) = (call.number, call.key());
         let (Some(balancer), Some(map)) =
             (self.dispatchers.get_mut(dispatcher as usize), self.maps.get(dispatcher as usize))
         else {
@@ -239,7 +241,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         station.counts.picked += u64::from(counted);
         let fails = fate >> 32 < station.spec.failure_rate.to_bits();
         let call = self.calls.get_mut(at);
-        (call.server, call.dispatcher, call.lease, call.fails) = (server, dispatcher, Some(lease), fails);
+        (call.server, call.dispatcher, call.lease, call.fails) = (server, dispatcher, lease, fails);
         if self.config.timeout.is_some() {
             self.calls.wait(at);
         }
@@ -351,9 +353,10 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
             station.waiting -= 1;
             station.serving += 1;
             let call = self.calls.get_mut(at);
-            let work = match call.work {
-                Work::Given(nanos) => nanos,
-                Work::Drawn(draw) => station.spec.service.unwrap_or(self.config.service).at(draw),
+            let work = if call.given {
+                call.work
+            } else {
+                station.spec.service.unwrap_or(self.config.service).at(call.work)
             };
             call.nanos = station.time_for(self.now, work);
             call.stage = Stage::Serving;
@@ -431,7 +434,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         let Call { number, arrived, lease, server, dispatcher, .. } = *self.calls.get(at);
         let latency = self.now.saturating_duration_since(arrived);
         let outcome = if end == End::Success { Outcome::Success } else { Outcome::Failure };
-        if let (Some(balancer), Some(lease)) = (self.dispatchers.get_mut(dispatcher as usize), lease) {
+        if let Some(balancer) = self.dispatchers.get_mut(dispatcher as usize) {
             // Where the fleet's own timeout came first, it knows already.
             let _ = balancer.complete(self.now, lease, outcome);
         }
@@ -483,7 +486,9 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
                 at: self.now.saturating_add(self.config.probe_network),
                 dispatcher,
                 server,
-                answer: None,
+                answered: false,
+                in_flight: 0,
+                latency: 0,
             };
             if self.config.probe_network.is_zero() {
                 if let Some((in_flight, latency)) = self.answer(server) {
@@ -506,19 +511,15 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
     fn probe_moves(&mut self) -> Option<What> {
         let probe = self.probes.pop()?;
         let Probe { dispatcher, server, .. } = probe;
-        match probe.answer {
-            Some((in_flight, latency)) => {
-                self.report(dispatcher, server, in_flight, latency);
-                Some(What::Probed { dispatcher, server, in_flight })
-            }
-            None => {
-                let answer = Some(self.answer(server)?);
-                let at = self.now.saturating_add(self.config.probe_network);
-                // There is room: one was just taken out.
-                let _ = self.probes.push(Probe { at, answer, ..probe });
-                None
-            }
+        if probe.answered {
+            self.report(dispatcher, server, probe.in_flight, probe.latency);
+            return Some(What::Probed { dispatcher, server, in_flight: probe.in_flight });
         }
+        let (in_flight, latency) = self.answer(server)?;
+        let at = self.now.saturating_add(self.config.probe_network);
+        // There is room: one was just taken out.
+        let _ = self.probes.push(Probe { at, answered: true, in_flight, latency, ..probe });
+        None
     }
 
     fn report_idle(&mut self, server: u32, rng: &mut impl Rng) {
@@ -527,9 +528,10 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
             let latency = saturating_nanos(self.stations[server as usize].expected());
             return self.report(dispatcher, server, 0, latency);
         }
-        let Some(answer) = self.answer(server) else { return };
+        let Some((in_flight, latency)) = self.answer(server) else { return };
         let at = self.now.saturating_add(self.config.probe_network);
-        if self.probes.push(Probe { at, dispatcher, server, answer: Some(answer) }).is_err() {
+        let probe = Probe { at, dispatcher, server, answered: true, in_flight, latency };
+        if self.probes.push(probe).is_err() {
             self.figures.probes_dropped += 1;
         }
     }

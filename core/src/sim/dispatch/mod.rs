@@ -29,11 +29,11 @@ pub use self::server::{Change, Fault, Outage, Server, ServerError};
 pub use self::service::{Service, ServiceError};
 
 use self::agenda::{Agenda, Fifo};
-use self::calls::{Call, Calls, Line, Work};
+use self::calls::{Call, Calls, Line};
 use self::engine::Arrival;
 use self::figures::{Figures, ratio};
 use self::keys::Drawer;
-use self::server::{NONE, Station};
+use self::server::{NONE, Station, Traits};
 use crate::Instant;
 use crate::balance::{Balancer, Member, MemberId, Policy};
 use crate::sketch::Histogram;
@@ -138,7 +138,10 @@ struct Probe {
     at: Instant,
     dispatcher: u32,
     server: u32,
-    answer: Option<(u32, u64)>,
+    /// Whether it was at the server, and is on the way back with what follows.
+    answered: bool,
+    in_flight: u32,
+    latency: u64,
 }
 
 impl<P: Policy, const D: usize, const M: usize, const R: usize, const H: usize>
@@ -161,7 +164,7 @@ impl<P: Policy, const D: usize, const M: usize, const R: usize, const H: usize>
         }
         let mut owners = heapless::Vec::new();
         owners.resize(R, (0, NONE)).map_err(|_| ConfigError::Capacity)?;
-        Self {
+        let mut sim = Self {
             keys: config.check()?,
             config,
             now: Instant::ZERO,
@@ -179,8 +182,9 @@ impl<P: Policy, const D: usize, const M: usize, const R: usize, const H: usize>
             snapshot_at: Instant::ZERO,
             owners,
             figures: Figures::new(Histogram::<Inline<H>>::new()),
-        }
-        .begin()
+        };
+        sim.begin();
+        Ok(sim)
     }
 }
 
@@ -221,7 +225,7 @@ impl<P: Policy>
         for _ in 0..owners {
             let _ = list.push((0, NONE));
         }
-        Self {
+        let mut sim = Self {
             keys: config.check()?,
             config,
             now: Instant::ZERO,
@@ -239,8 +243,9 @@ impl<P: Policy>
             snapshot_at: Instant::ZERO,
             owners: list,
             figures: Figures::new(Histogram::<Heap>::with_highest(u64::MAX)),
-        }
-        .begin()
+        };
+        sim.begin();
+        Ok(sim)
     }
 }
 
@@ -344,7 +349,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
             return Err(ServerError::Plans);
         }
         let index = self.stations.len() as u32;
-        let mut station = Station::new(server);
+        let mut station = Station::new(&server);
         station.counts.touched = self.now;
         self.stations.push(station).map_err(|_| ServerError::Full)?;
         for map in self.maps.iter_mut() {
@@ -389,8 +394,8 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         if at < self.last_pushed.max(self.now) {
             return Err(PushError::Late);
         }
-        let work = work.map_or(Work::Drawn(0), |work| Work::Given(saturating_nanos(work)));
-        let place = self.calls.insert(Call::new(0, at, key, work)).ok_or(PushError::Full)?;
+        let place = Call::new(0, at, key, work.map(saturating_nanos));
+        let place = self.calls.insert(place).ok_or(PushError::Full)?;
         self.calls.enqueue(&mut self.pushed, place);
         self.last_pushed = at;
         Ok(())
@@ -569,7 +574,7 @@ impl<M: Storage> Map<M> {
         balancer: &mut Balancer<P, M, R>,
         now: Instant,
         server: u32,
-        spec: &Server,
+        spec: &Traits,
     ) -> Result<(), crate::balance::FleetError> {
         let member = Member::new(&server.to_le_bytes()).weight(spec.weight).zone(spec.zone);
         let id = balancer.fleet_mut().insert(now, member)?;

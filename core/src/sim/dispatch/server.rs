@@ -27,19 +27,26 @@ use crate::time::saturating_nanos;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Server {
-    pub(super) speed: Q32,
-    pub(super) slots: u32,
-    pub(super) weight: u32,
-    pub(super) zone: u16,
-    pub(super) queue_limit: u32,
-    pub(super) failure_rate: Q32,
-    pub(super) service: Option<Service>,
+    pub(super) traits: Traits,
     pub(super) fault: Option<Fault>,
     pub(super) joins_at: Instant,
     pub(super) leaves_at: Option<Instant>,
     pub(super) outage: Option<Outage>,
+}
+
+/// What a server is like as long as nothing happens to it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) struct Traits {
+    pub(super) speed: Q32,
+    pub(super) failure_rate: Q32,
+    pub(super) service: Option<Service>,
     /// How long it is cold after it came, and how fast it is at first.
-    pub(super) warm_up: (Duration, Q32),
+    pub(super) warm_up: (u64, Q32),
+    pub(super) slots: u32,
+    pub(super) weight: u32,
+    pub(super) queue_limit: u32,
+    pub(super) zone: u16,
 }
 
 impl Default for Server {
@@ -54,67 +61,69 @@ impl Server {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            speed: Q32::ONE,
-            slots: 1,
-            weight: 1,
-            zone: 0,
-            queue_limit: u32::MAX,
-            failure_rate: Q32::ZERO,
-            service: None,
+            traits: Traits {
+                speed: Q32::ONE,
+                failure_rate: Q32::ZERO,
+                service: None,
+                warm_up: (0, Q32::ONE),
+                slots: 1,
+                weight: 1,
+                queue_limit: u32::MAX,
+                zone: 0,
+            },
             fault: None,
             joins_at: Instant::ZERO,
             leaves_at: None,
             outage: None,
-            warm_up: (Duration::ZERO, Q32::ONE),
         }
     }
 
     /// Does work `speed` times as fast.
     #[must_use]
     pub const fn speed(mut self, speed: Q32) -> Self {
-        self.speed = speed;
+        self.traits.speed = speed;
         self
     }
 
     /// Serves up to `slots` requests at once, each at full speed.
     #[must_use]
     pub const fn slots(mut self, slots: u32) -> Self {
-        self.slots = slots;
+        self.traits.slots = slots;
         self
     }
 
     /// The weight that balancers are told.
     #[must_use]
     pub const fn weight(mut self, weight: u32) -> Self {
-        self.weight = weight;
+        self.traits.weight = weight;
         self
     }
 
     /// The zone that balancers are told.
     #[must_use]
     pub const fn zone(mut self, zone: u16) -> Self {
-        self.zone = zone;
+        self.traits.zone = zone;
         self
     }
 
     /// Rejects what finds `limit` requests waiting already, besides those being served.
     #[must_use]
     pub const fn queue_limit(mut self, limit: u32) -> Self {
-        self.queue_limit = limit;
+        self.traits.queue_limit = limit;
         self
     }
 
     /// Fails this share of the requests, after having served them.
     #[must_use]
     pub const fn failure_rate(mut self, rate: Q32) -> Self {
-        self.failure_rate = rate;
+        self.traits.failure_rate = rate;
         self
     }
 
     /// Takes its service times from `service` instead of the configuration's.
     #[must_use]
     pub const fn service(mut self, service: Service) -> Self {
-        self.service = Some(service);
+        self.traits.service = Some(service);
         self
     }
 
@@ -150,21 +159,22 @@ impl Server {
     /// `time`, rising evenly.
     #[must_use]
     pub const fn warm_up(mut self, time: Duration, floor: Q32) -> Self {
-        self.warm_up = (time, floor);
+        self.traits.warm_up = (saturating_nanos(time), floor);
         self
     }
 
     pub(super) const fn check(&self) -> Result<(), ServerError> {
-        if slowness(self.speed).is_none() {
+        let Traits { speed, slots, failure_rate, warm_up: (_, floor), .. } = self.traits;
+        if slowness(speed).is_none() {
             return Err(ServerError::Speed);
         }
-        if self.slots == 0 {
+        if slots == 0 {
             return Err(ServerError::NoSlots);
         }
-        if self.failure_rate.to_bits() > Q32::ONE.to_bits() {
+        if failure_rate.to_bits() > Q32::ONE.to_bits() {
             return Err(ServerError::FailureRate);
         }
-        if self.warm_up.1.to_bits() < 1 << 22 || self.warm_up.1.to_bits() > Q32::ONE.to_bits() {
+        if floor.to_bits() < 1 << 22 || floor.to_bits() > Q32::ONE.to_bits() {
             return Err(ServerError::WarmUp);
         }
         if let Some(Outage { fault: Fault::Slow { speed }, .. }) = self.outage
@@ -310,7 +320,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// A server in the simulation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Station {
-    pub(super) spec: Server,
+    pub(super) spec: Traits,
     pub(super) fault: Option<Fault>,
     pub(super) present: bool,
     /// Since when it warms up.
@@ -355,10 +365,10 @@ impl Counts {
 }
 
 impl Station {
-    pub(super) const fn new(spec: Server) -> Self {
+    pub(super) const fn new(server: &Server) -> Self {
         Self {
-            spec,
-            fault: spec.fault,
+            spec: server.traits,
+            fault: server.fault,
             present: false,
             since: Instant::ZERO,
             queue: Line::new(),
@@ -395,11 +405,11 @@ impl Station {
         };
         let time = if speed == Q32::ONE { work } else { slowness(speed).unwrap_or(Q32::MAX).mul_int(work) };
         let (warm_up, floor) = self.spec.warm_up;
-        let age = now.saturating_duration_since(self.since);
+        let age = now.as_nanos() - self.since.as_nanos();
         if age >= warm_up {
             return time;
         }
-        let warmth = Q32::from_ratio(saturating_nanos(age), saturating_nanos(warm_up)).unwrap_or(Q32::ONE);
+        let warmth = Q32::from_ratio(age, warm_up).unwrap_or(Q32::ONE);
         let share = floor.saturating_add(Q32::ONE.saturating_sub(floor).saturating_mul(warmth));
         slowness(share).unwrap_or(Q32::ONE).mul_int(time)
     }

@@ -27,8 +27,8 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 pub struct DispatchSim {
     sim: Dispatch<Chooser, Heap, Heap, Heap, Heap>,
     rng: Xoshiro256PlusPlus,
-    /// The latencies since `recent` was last asked.
-    recent: Histogram<Heap>,
+    /// The latencies since `recent` was last asked: of all, and of those that the last server answered.
+    recent: [Histogram<Heap>; 2],
 }
 
 #[wasm_bindgen]
@@ -47,8 +47,12 @@ impl DispatchSim {
         let until = instant(time);
         while self.sim.next_event_at().is_some_and(|at| at <= until) {
             let Some(event) = self.sim.step(&mut self.rng) else { return };
-            if let What::Ended { end: End::Success, latency, .. } = event.what {
-                self.recent.record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+            if let What::Ended { end: End::Success, server, latency, .. } = event.what {
+                let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+                self.recent[0].record(nanos);
+                if server + 1 == self.sim.servers() {
+                    self.recent[1].record(nanos);
+                }
             }
         }
     }
@@ -91,13 +95,16 @@ impl DispatchSim {
         ]
     }
 
-    /// One row of what ended well since this was last asked: requests, mean latency in milliseconds, median, 99th percentile.
+    /// Two rows of what ended well since this was last asked, of all servers and of the last one: requests, mean latency in
+    /// milliseconds, 99th percentile.
     pub fn recent(&mut self) -> Vec<f64> {
-        let at = |per_cent| self.recent.quantile(per_cent, 100).map_or(0.0, |nanos| nanos as f64 / 1e6);
-        let mean = self.recent.mean().map_or(0.0, |nanos| nanos as f64 / 1e6);
-        let row = vec![self.recent.count() as f64, mean, at(50), at(99)];
-        self.recent.clear();
-        row
+        let rows = self.recent.iter_mut().flat_map(|recent| {
+            let millis = |nanos: Option<u64>| nanos.map_or(0.0, |nanos| nanos as f64 / 1e6);
+            let row = [recent.count() as f64, millis(recent.mean()), millis(recent.quantile(99, 100))];
+            recent.clear();
+            row
+        });
+        rows.collect()
     }
 }
 
@@ -118,7 +125,8 @@ impl DispatchSim {
             let balancer = Balancer::new(fleet, Chooser::named(policy, servers)?);
             sim.insert_dispatcher(balancer).map_err(|_| "there is no room for the dispatchers")?;
         }
-        let recent = Histogram::<Heap>::with_highest(u64::MAX);
+        // Beyond an hour nothing needs telling apart.
+        let recent = [(); 2].map(|()| Histogram::<Heap>::with_highest(TIMEOUT.as_nanos() as u64));
         Ok(Self { sim, rng: Xoshiro256PlusPlus::seed(traffic.seed), recent })
     }
 }

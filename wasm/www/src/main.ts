@@ -1,12 +1,18 @@
 import init from "./pkg/divvy.js";
 import { showConformance } from "./conformance.js";
 import { byId, html } from "./dom.js";
+import { hot } from "./scenes/hot/scene.js";
+import { race } from "./scenes/race/scene.js";
+import { ring } from "./scenes/ring/scene.js";
+import { rings } from "./scenes/rings/scene.js";
+import { slow } from "./scenes/slow/scene.js";
+import { stale } from "./scenes/stale/scene.js";
 import { stealing } from "./scenes/stealing/scene.js";
 import { start } from "./shell.js";
 
 try {
   await init();
-  start([stealing]);
+  start([stealing, ring, rings, race, hot, stale, slow]);
   showConformance();
   document.documentElement.dataset["ready"] = "true";
 } catch (error) {

@@ -4,11 +4,8 @@
 export type Row = [number, number, number, number, number, number, number, number, number, number];
 
 /** Cuts a typed array into rows of `columns` numbers. */
-export function rows<T>(
-  flat: Float64Array | Uint32Array,
-  columns: number,
-  make: (row: Row, index: number) => T,
-): T[] {
-  const row = (index: number) => [...flat.subarray(index * columns, (index + 1) * columns)] as Row;
+export function rows<T>(flat: ArrayLike<number>, columns: number, make: (row: Row, index: number) => T): T[] {
+  const row = (index: number) =>
+    Array.from({ length: columns }, (_, column) => flat[index * columns + column] ?? 0) as Row;
   return Array.from({ length: flat.length / columns }, (_, index) => make(row(index), index));
 }

@@ -28,6 +28,8 @@ export interface Frame {
   steps: boolean;
   /** Whether the times stand below. */
   axis: boolean;
+  /** What a thousand of the axis is; seconds unless something else. */
+  unit?: string;
   /** Space for the names of the lines, right of their ends. */
   names?: number;
   /** Values to draw a line across at. */
@@ -77,7 +79,7 @@ export class Lines {
           svg(
             "text",
             { class: "tick", x: scale.x(time), y: this.bottom + 16, "text-anchor": anchor },
-            `${time / 1000} s`,
+            `${time / 1000}${frame.unit ?? " s"}`,
           ),
         );
       }

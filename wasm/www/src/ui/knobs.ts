@@ -59,7 +59,7 @@ export class Knobs<P extends object> {
   private readonly knobs = new Map<keyof P & string, Knob>();
   private shown: P | undefined;
 
-  /** `changed` hears of every other value, `done` says that the reader has let go of a control. */
+  /** `changed` hears of every other value. */
   constructor(form: HTMLFormElement, controls: readonly Control<P>[], changed: (params: P) => void) {
     for (const control of controls) {
       const knob = make(control, (value) => {
@@ -204,6 +204,8 @@ function several<P>({ name, label, options, low, high }: Several<P>): Knob {
 
 function seed<P>({ name, label }: Seed<P>, change: (value: Value) => void): Knob {
   const input = html("input", { id: name, name, type: "number", min: 0, max: MAX_SEED, step: 1 });
+  let current = "";
+  input.addEventListener("change", () => (input.value = current));
   const another = html("button", { type: "button", id: "reseed" }, "Another");
   another.addEventListener("click", () => change(Math.floor(Math.random() * 100_000)));
   return {
@@ -214,8 +216,9 @@ function seed<P>({ name, label }: Seed<P>, change: (value: Value) => void): Knob
       html("span", { class: "pair" }, input, another),
     ),
     show: (value) => {
+      current = String(value);
       // While the reader types, the field stays as typed.
-      if (document.activeElement !== input || input.value !== "") input.value = String(value);
+      if (document.activeElement !== input) input.value = current;
     },
     read: () => {
       const value = Number(input.value);

@@ -1,0 +1,243 @@
+// A cold server joins, with and without slow start.
+
+import { Lines, type Line } from "../../chart/lines.js";
+import { round, scale } from "../../chart/scale.js";
+import { html, table } from "../../dom.js";
+import { Clock } from "../../fleet/film.js";
+import { Track } from "../../fleet/track.js";
+import { counted, duration, grouped, percent, seconds } from "../../format.js";
+import { format, moment, parse } from "../../params.js";
+import { policies, Traffic } from "../../pkg/divvy.js";
+import { ask, type Place, type Scene } from "../../scene.js";
+import { frame, onWidth, result } from "../../ui/frame.js";
+import { Knobs, type Control } from "../../ui/knobs.js";
+import { KEYS, Player, type Draw } from "../../ui/player.js";
+import { spec, type Params } from "./params.js";
+
+const GRID = { every: 100, end: 40_000 };
+/** How many samples a share or a percentile is taken over. */
+const WINDOW = 10;
+/** Later than the longest ramp: the others are done with theirs, which they all began together. */
+const JOINS = 21_000;
+const FROM = 16_000;
+
+interface Lane {
+  key: "without" | "with";
+  label: string;
+  paint: number;
+  track: Track;
+  /** The share of the requests that the new server got, in each window. */
+  shares: (readonly [number, number])[];
+}
+
+export const slow: Scene = {
+  name: "slow",
+  title: "How much work for a cold server? Slow start, by divvy",
+  mount,
+};
+
+function mount(place: Place): () => void {
+  const names = policies();
+  const SPEC = spec(names);
+  const link = parse(SPEC, place.query);
+  const start = moment(place.query);
+  place.note([...link.notes, ...start.notes]);
+  const view = frame(place.stage, KEYS);
+  const ramp = html("div", { id: "ramp" });
+  const latency = html("div", { id: "plot" });
+  view.picture.append(ramp, latency);
+  const figures = result(view.results, "stats", "Since the server joined");
+  view.results.classList.add("one");
+  const shares = new Lines(ramp);
+  const plot = new Lines(latency);
+  const clock = new Clock({ ...GRID, end: GRID.end - FROM });
+
+  let params: Params = link.params;
+  let lanes: Lane[] = [];
+
+  const player = new Player(
+    view,
+    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
+    {
+      options: [
+        [0.25, "1/4"],
+        [1, "real time"],
+        [4, "4 ×"],
+      ],
+      get: () => params.speed,
+      set: (speed) => {
+        params = { ...params, speed };
+        knobs.show(params);
+      },
+    },
+    place.flush,
+  );
+  const knobs = new Knobs(view.knobs, controls(names), (next) => {
+    const resume = player.playing;
+    begin(next, clock.now);
+    player.setPlaying(resume);
+  });
+
+  function begin(next: Params, at: number): void {
+    params = next;
+    knobs.show(params);
+    ask(place, question(params));
+    const traffic = new Traffic(params.seed, params.servers, params.load);
+    traffic.joins(JOINS, params.warm * 1000, params.cold);
+    const without = new Track(params.policy, traffic, GRID.every, GRID.end, WINDOW);
+    traffic.slowStart(params.ramp * 1000);
+    const ramped = new Track(params.policy, traffic, GRID.every, GRID.end, WINDOW);
+    traffic.free();
+    lanes = [
+      { key: "without", label: "without", paint: 1, track: without, shares: shared(without) },
+      { key: "with", label: "with slow start", paint: 0, track: ramped, shares: shared(ramped) },
+    ];
+    clock.set(at);
+    lay();
+  }
+
+  function lay(): void {
+    const width = Math.max(280, latency.clientWidth);
+    const axis = scale(width, GRID.end - FROM, 64);
+    const fair = 1 / (params.servers + 1);
+    const most = Math.max(2 * fair, ...lanes.flatMap(({ shares }) => shares.map(([, share]) => share)));
+    shares.lay(axis, {
+      title: "Share of the requests that the new server gets",
+      words: "The share of requests that the new server gets, over time. The table says the numbers.",
+      height: width >= 600 ? 170 : 150,
+      most: Math.min(1, Math.ceil(most * 10) / 10),
+      write: (part) => percent(part),
+      ...{ steps: false, axis: false, names: 110 },
+      marks: [{ value: fair, label: `fair ${percent(fair)}` }],
+    });
+    plot.lay(axis, {
+      title: "99 of 100 requests took at most (each second)",
+      words: "The 99th percentile of latency in each second. The table says the numbers.",
+      height: width >= 600 ? 210 : 170,
+      most: round(Math.max(...lanes.flatMap(({ track }) => recent(track).map(([, p99]) => p99)))),
+      write: (ms) => (ms === 0 ? "0" : duration(ms)),
+      ...{ steps: false, axis: true, names: 110 },
+    });
+    player.loaded();
+  }
+
+  function draw({ tables, words }: Draw): void {
+    const now = clock.now;
+    const lines = (points: (lane: Lane) => Line["points"]) =>
+      lanes.map((lane) => ({ key: lane.key, paint: lane.paint, label: lane.label, points: points(lane) }));
+    shares.draw(
+      lines((lane) => lane.shares),
+      now,
+    );
+    plot.draw(
+      lines((lane) => recent(lane.track)),
+      now,
+    );
+    const since = lanes.map((lane) => ({ ...lane, ...sinceJoin(lane.track, now + FROM) }));
+    if (tables) {
+      figures.replaceChildren(
+        table(
+          "What the new server got and how long requests took since it joined",
+          [
+            "",
+            "Requests to it",
+            "Its share",
+            "It holds now",
+            "Its worst second, 99 %",
+            "All: worst second, 99 %",
+          ],
+          since.map(({ label, paint, picked, share, held, own, worst }) => [
+            html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${label}`),
+            ...[grouped(picked), percent(share, 1), grouped(held), duration(own), duration(worst)],
+          ]),
+        ),
+      );
+      document.documentElement.dataset["summary"] = JSON.stringify(
+        Object.fromEntries(
+          since.map(({ key, picked, share, held, own, worst }) => [key, { picked, share, held, own, worst }]),
+        ),
+      );
+    }
+    if (words) view.say.textContent = sentence(since, now);
+  }
+
+  const unwatch = onWidth(view.figure, lay);
+  begin(params, start.time ?? 0);
+  if (start.time === undefined && !player.less) player.setPlaying(true);
+  return () => {
+    unwatch();
+    player.leave();
+  };
+}
+
+function controls(names: readonly string[]): Control<Params>[] {
+  const time = (value: number) => `${value} s`;
+  return [
+    { ...{ kind: "select", name: "policy", label: "Policy" }, options: names.map((name) => [name, name]) },
+    { ...{ kind: "range", name: "ramp", label: "Slow start lasts", low: 1, high: 20 }, words: time },
+    { ...{ kind: "range", name: "warm", label: "The server is warm after", low: 0, high: 20 }, words: time },
+    {
+      ...{ kind: "range", name: "cold", label: "Its speed while cold", low: 1, high: 100 },
+      words: (part) => `${part} %`,
+    },
+    { ...{ kind: "range", name: "load", label: "Load", low: 10, high: 110 }, words: (load) => `${load} %` },
+    { kind: "range", name: "servers", label: "Servers before", low: 1, high: 12 },
+    { kind: "seed", name: "seed", label: "Seed" },
+  ];
+}
+
+/** What the new server got in each window, as a share of all. */
+function shared(track: Track): (readonly [number, number])[] {
+  return track.samples
+    .filter((sample, i) => i % WINDOW === 0 && sample.at > JOINS)
+    .map((sample) => {
+      const before = track.at(sample.at - WINDOW * track.every);
+      const own = (sample.servers.at(-1)?.picked ?? 0) - (before.servers.at(-1)?.picked ?? 0);
+      const all = sample.figures.arrived - before.figures.arrived;
+      return [sample.at - FROM, all > 0 ? own / all : 0] as const;
+    });
+}
+
+function recent(track: Track): (readonly [number, number])[] {
+  return track.samples
+    .filter((sample) => sample.at >= FROM && sample.recent !== undefined)
+    .map((sample) => [sample.at - FROM, sample.recent?.p99 ?? 0] as const);
+}
+
+interface Since {
+  picked: number;
+  share: number;
+  held: number;
+  /** The worst second of the new server, and of all. */
+  own: number;
+  worst: number;
+}
+
+function sinceJoin(track: Track, time: number): Since {
+  const [now, then] = [track.at(time), track.at(JOINS)];
+  const newcomer = now.servers.at(-1);
+  const picked = newcomer?.picked ?? 0;
+  const all = now.figures.arrived - then.figures.arrived;
+  const samples = track.samples.filter(({ at }) => at > JOINS && at <= time);
+  return {
+    ...{ picked, share: all > 0 ? picked / all : 0, held: newcomer?.held ?? 0 },
+    own: Math.max(0, ...samples.map(({ recentOfLast }) => recentOfLast?.p99 ?? 0)),
+    worst: Math.max(0, ...samples.map(({ recent }) => recent?.p99 ?? 0)),
+  };
+}
+
+function question({ servers }: Params): string {
+  return `A cold server joins ${counted(servers)} warm ${servers === 1 ? "one" : "ones"}. How much should it get at once?`;
+}
+
+function sentence(since: readonly (Lane & Since)[], now: number): string {
+  const joined = JOINS - FROM;
+  const [without, ramped] = since;
+  if (now <= joined || !without || !ramped)
+    return `At ${seconds(now)}. The cold server joins at ${seconds(joined)}.`;
+  return (
+    `${seconds(now - joined)} after it joined, the new server has got ${percent(without.share, 1)} of the requests without ` +
+    `slow start and ${percent(ramped.share, 1)} with it. In the worst second since, 99 of 100 requests took at most ` +
+    `${duration(without.worst)} without and ${duration(ramped.worst)} with.`
+  );
+}

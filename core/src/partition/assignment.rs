@@ -1,10 +1,9 @@
 //! Items of known cost to parts: the longest first.
 
 use crate::fixed::Q32;
-use crate::heap::{self, Order};
 use crate::storage::{Inline, List, Storage};
-use core::cmp::Reverse;
 use core::fmt;
+use core::hint::select_unpredictable;
 use core::num::NonZeroU32;
 
 /// Why items were not assigned. Nothing changed.
@@ -35,7 +34,8 @@ impl core::error::Error for AssignError {}
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
     pub(super) cost: u64,
-    number: u32,
+    pub(super) number: u32,
+    /// The part of the item whose number is this place: where the two above stand is by cost, this is by number.
     pub(super) part: u32,
 }
 
@@ -45,11 +45,69 @@ pub(super) struct Part {
     number: u32,
 }
 
-struct LightestFirst;
+impl Item {
+    /// The longest first, equals by number. One wide comparison instead of two that depend on each other.
+    const fn rank(&self) -> u128 {
+        ((!self.cost as u128) << 32) | self.number as u128
+    }
+}
 
-impl Order<Part> for LightestFirst {
-    fn before(&self, a: &Part, b: &Part) -> bool {
-        (a.load, a.number) < (b.load, b.number)
+impl Part {
+    /// The lightest first, equals by number.
+    const fn rank(&self) -> u128 {
+        ((self.load as u128) << 32) | self.number as u128
+    }
+}
+
+/// A tree of losers: a knock-out tournament of parts in which the lightest wins.
+///
+/// Place 0 holds the winner, the other places the losers of their match; the parent of a place is half of it, and part
+/// `p` of `n` enters below place `(p + n) / 2`. When the winner gets heavier, only the matches on its way are played
+/// again: one comparison for each level, where a heap needs two.
+struct Losers<'a>(&'a mut [Part]);
+
+impl Losers<'_> {
+    /// All parts, without load: the one with the lower number wins each match, so in a subtree it is the leftmost.
+    fn play(parts: &mut [Part]) -> Losers<'_> {
+        const EMPTY: u32 = u32::MAX;
+        for part in parts.iter_mut() {
+            *part = Part { load: 0, number: EMPTY };
+        }
+        let mut losers = Losers(parts);
+        let len = losers.0.len();
+        for number in 0..len {
+            let mut winner = Part { load: 0, number: number as u32 };
+            let mut place = (number + len) / 2;
+            // Whoever comes first to a match waits there.
+            while place > 0 && losers.0[place].number != EMPTY {
+                losers.meet(place, &mut winner);
+                place /= 2;
+            }
+            losers.0[place] = winner;
+        }
+        losers
+    }
+
+    /// The lighter of the two goes on, the other stays.
+    fn meet(&mut self, place: usize, winner: &mut Part) {
+        let other = self.0[place];
+        let stays = other.rank() > winner.rank();
+        self.0[place] = select_unpredictable(stays, other, *winner);
+        *winner = select_unpredictable(stays, *winner, other);
+    }
+
+    /// Adds `cost` to the lightest part; which one that was.
+    fn load(&mut self, cost: u64) -> u32 {
+        let mut winner = self.0[0];
+        let number = winner.number;
+        winner.load += cost;
+        let mut place = (number as usize + self.0.len()) / 2;
+        while place > 0 {
+            self.meet(place, &mut winner);
+            place /= 2;
+        }
+        self.0[0] = winner;
+        number
     }
 }
 
@@ -88,7 +146,7 @@ impl Order<Part> for LightestFirst {
 /// Graham: *Bounds on multiprocessing timing anomalies*, SIAM Journal on Applied Mathematics 17(2), 1969.
 #[derive(Debug)]
 pub struct Assignment<S: Storage> {
-    /// By number, but while they are assigned.
+    /// The longest first.
     pub(super) items: S::List<Item>,
     pub(super) parts: S::List<Part>,
 }
@@ -142,15 +200,13 @@ impl<S: Storage> Assignment<S> {
         for number in 0..parts.get() {
             let _ = self.parts.push(Part { load: 0, number });
         }
-        self.items.sort_unstable_by_key(|item| (Reverse(item.cost), item.number));
-        for item in self.items.iter_mut() {
-            let Some(lightest) = self.parts.first_mut() else { break };
-            item.part = lightest.number;
-            lightest.load += item.cost;
-            heap::sift_down(&mut self.parts, 0, &mut LightestFirst);
+        self.items.sort_unstable_by_key(Item::rank);
+        let mut parts = Losers::play(&mut self.parts);
+        for place in 0..self.items.len() {
+            let Item { cost, number, .. } = self.items[place];
+            self.items[number as usize].part = parts.load(cost);
         }
-        by_number(&mut self.items, |item| item.number);
-        by_number(&mut self.parts, |part| part.number);
+        by_number(&mut self.parts);
         Ok(())
     }
 
@@ -179,7 +235,7 @@ impl<S: Storage> Assignment<S> {
     /// What no assignment can be better than: the mean load or the longest item, whichever is more.
     #[must_use]
     pub fn lower_bound(&self) -> u64 {
-        let longest = self.items.iter().map(|item| item.cost).max().unwrap_or(0);
+        let longest = self.items.first().map_or(0, |item| item.cost);
         let total: u64 = self.loads().sum();
         longest.max(total.div_ceil((self.parts.len() as u64).max(1)))
     }
@@ -191,16 +247,16 @@ impl<S: Storage> Assignment<S> {
     }
 }
 
-/// Puts items that carry the numbers from 0 up, each once, into their order.
-fn by_number<T>(items: &mut [T], number: impl Fn(&T) -> u32) {
-    for at in 0..items.len() {
-        // Each exchange puts one item where it belongs, so there are fewer of them than items.
+/// Puts parts, each number from 0 up once, into their order.
+fn by_number(parts: &mut [Part]) {
+    for place in 0..parts.len() {
+        // Each exchange puts one part where it belongs, so there are fewer of them than parts.
         loop {
-            let home = number(&items[at]) as usize;
-            if home == at {
+            let home = parts[place].number as usize;
+            if home == place {
                 break;
             }
-            items.swap(at, home);
+            parts.swap(place, home);
         }
     }
 }
@@ -208,6 +264,7 @@ fn by_number<T>(items: &mut [T], number: impl Fn(&T) -> u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::cmp::Reverse;
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;

@@ -173,7 +173,18 @@ impl<S: Storage, const BITS: u32> Histogram<S, BITS> {
         let rank = (exact.div_ceil(denominator.into()) as u64).max(1);
         let first = index(BITS, self.min);
         let mut seen = 0;
-        for (at, count) in self.counts.iter().enumerate().skip(first) {
+        // Sixteen at once while the rank is beyond all of them.
+        let (blocks, _) = self.counts.get(first..).unwrap_or(&[]).as_chunks::<16>();
+        let mut at = first;
+        for block in blocks {
+            let sum: u64 = block.iter().map(|count| u64::from(*count)).sum();
+            if seen + sum >= rank {
+                break;
+            }
+            seen += sum;
+            at += block.len();
+        }
+        for (at, count) in self.counts.iter().enumerate().skip(at) {
             seen += u64::from(*count);
             if seen >= rank {
                 return Some(upper(BITS, at).min(self.max));

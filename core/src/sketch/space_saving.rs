@@ -26,15 +26,6 @@ impl HeavyHitter {
 
 const NONE: u32 = u32::MAX;
 
-#[derive(Clone, Copy, Debug)]
-struct Counter {
-    hitter: HeavyHitter,
-    /// Where it stands in the order.
-    at: u32,
-    /// The group of counters with the same count.
-    group: u32,
-}
-
 /// The SpaceSaving sketch: the heaviest keys of a stream in a fixed number of counters.
 ///
 /// With *m* counters and *N* records, no count is too high by more than *N* / *m* and none is too low, every key that
@@ -65,9 +56,10 @@ struct Counter {
 ///
 /// # Complexity
 ///
-/// [`record`](Self::record) and [`estimate`](Self::estimate) *O*(1) expected, [`record_n`](Self::record_n) *O*(1) and
-/// one step for each distinct count it passes, [`halve`](Self::halve) and [`merge`](Self::merge) *O*(m log m). 48 bytes
-/// a counter.
+/// [`estimate`](Self::estimate) *O*(1) expected. [`record`](Self::record) as well, amortised: where a key must make room,
+/// a pass over the counters finds the lightest, and there are no more passes than records over *m*;
+/// [`record_n`](Self::record_n) of more than one may take *O*(m) each time. [`halve`](Self::halve) and
+/// [`merge`](Self::merge) *O*(m), [`iter`](Self::iter) *O*(m) for each key. 40 bytes a counter.
 ///
 /// # Concurrency
 ///
@@ -78,15 +70,13 @@ struct Counter {
 /// Metwally, Agrawal, El Abbadi: *Efficient computation of frequent and top-k elements in data streams*, ICDT 2005.
 /// Merging: Agarwal and others: *Mergeable summaries*, PODS 2012.
 pub struct SpaceSaving<S: Storage> {
-    counters: S::List<Counter>,
-    /// Counters by count, the highest first. Equal counts stand together: that is a group.
-    order: S::List<u32>,
-    /// Where each group starts in the order; the next free group where there is none.
-    groups: S::List<u32>,
-    free_group: u32,
-    /// An open-addressing table with linear probing, twice as many places as counters.
-    table: S::Slots<[u32; 2]>,
+    counters: S::List<HeavyHitter>,
+    /// An open-addressing table with linear probing, four times as many places as counters.
+    table: S::Slots<[u32; 4]>,
     total: u64,
+    /// No counter is below this, and none before the cursor is at it.
+    least: u64,
+    cursor: u32,
 }
 
 impl<const N: usize> Default for SpaceSaving<Inline<N>> {
@@ -101,11 +91,10 @@ impl<const N: usize> SpaceSaving<Inline<N>> {
     pub const fn new() -> Self {
         Self {
             counters: heapless::Vec::new(),
-            order: heapless::Vec::new(),
-            groups: heapless::Vec::new(),
-            free_group: NONE,
-            table: InlineSlots([[NONE; 2]; N]),
+            table: InlineSlots([[NONE; 4]; N]),
             total: 0,
+            least: 0,
+            cursor: 0,
         }
     }
 }
@@ -115,14 +104,12 @@ impl SpaceSaving<crate::storage::Heap> {
     /// `capacity` free counters, allocated now.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        use crate::storage::HeapList;
         Self {
-            counters: HeapList::with_capacity(capacity),
-            order: HeapList::with_capacity(capacity),
-            groups: HeapList::with_capacity(capacity),
-            free_group: NONE,
-            table: alloc::vec![[NONE; 2]; capacity].into_boxed_slice(),
+            counters: crate::storage::HeapList::with_capacity(capacity),
+            table: alloc::vec![[NONE; 4]; capacity].into_boxed_slice(),
             total: 0,
+            least: 0,
+            cursor: 0,
         }
     }
 }
@@ -144,22 +131,35 @@ impl<S: Storage> SpaceSaving<S> {
         self.total = self.total.saturating_add(n);
         let id = match self.find(key) {
             Ok(id) => id,
-            Err(place) if self.counters.len() < self.counters.capacity() => self.start(key, place)?,
-            Err(_) => self.replace_lightest(key)?,
+            Err(place) if !self.is_full() => self.start(key, place)?,
+            Err(place) => {
+                let id = self.lightest()?;
+                let error = self.counters[id as usize].count;
+                self.give(id, HeavyHitter { key, count: error, error }, place);
+                id
+            }
         };
-        self.raise(id, n);
-        Some(self.counters[id as usize].hitter)
+        let hitter = &mut self.counters[id as usize];
+        hitter.count = hitter.count.saturating_add(n);
+        Some(*hitter)
     }
 
     /// What is known of `key`; `None` if it has no counter. It then came at most [`max_error`](Self::max_error) times.
     #[must_use]
     pub fn estimate(&self, key: u64) -> Option<HeavyHitter> {
-        self.find(key).ok().map(|id| self.counters[id as usize].hitter)
+        self.find(key).ok().map(|id| self.counters[id as usize])
     }
 
-    /// The counted keys, the heaviest first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = HeavyHitter> {
-        self.order.iter().map(|id| self.counters[*id as usize].hitter)
+    /// The counted keys, the heaviest first, equals by key.
+    pub fn iter(&self) -> impl Iterator<Item = HeavyHitter> {
+        let rank = |hitter: &HeavyHitter| (hitter.count, Reverse(hitter.key));
+        let mut last = None;
+        core::iter::from_fn(move || {
+            let lighter = |hitter: &&HeavyHitter| last.is_none_or(|last| rank(hitter) < last);
+            let next = self.counters.iter().filter(lighter).max_by_key(|hitter| rank(hitter)).copied()?;
+            last = Some(rank(&next));
+            Some(next)
+        })
     }
 
     /// How many records there were: *N*. Halved by [`halve`](Self::halve).
@@ -168,13 +168,11 @@ impl<S: Storage> SpaceSaving<S> {
         self.total
     }
 
-    /// How often a key without a counter may have come: at most *N* / *m*.
+    /// How often a key without a counter may have come: at most *N* / *m*. *O*(m).
     #[must_use]
     pub fn max_error(&self) -> u64 {
-        match self.order.last() {
-            Some(id) if self.is_full() => self.counters[*id as usize].hitter.count,
-            _ => 0,
-        }
+        let lightest = self.counters.iter().map(|hitter| hitter.count).min();
+        if self.is_full() { lightest.unwrap_or(0) } else { 0 }
     }
 
     /// How many keys have a counter.
@@ -207,10 +205,16 @@ impl<S: Storage> SpaceSaving<S> {
     /// All guarantees go on to hold for the halved counts, though rounding may leave an error 1 above *N* / *m*.
     pub fn halve(&mut self) {
         self.total /= 2;
-        for counter in self.counters.iter_mut() {
-            let at_least = counter.hitter.at_least() / 2;
-            counter.hitter.count /= 2;
-            counter.hitter.error = counter.hitter.count - at_least;
+        let mut id = 0;
+        while let Some(hitter) = self.counters.get_mut(id) {
+            let at_least = hitter.at_least() / 2;
+            hitter.count /= 2;
+            hitter.error = hitter.count - at_least;
+            if hitter.count == 0 {
+                self.counters.swap_remove(id);
+            } else {
+                id += 1;
+            }
         }
         self.rebuild();
     }
@@ -222,33 +226,31 @@ impl<S: Storage> SpaceSaving<S> {
     pub fn merge<R: Storage>(&mut self, other: &SpaceSaving<R>) {
         let (mine, theirs) = (self.max_error(), other.max_error());
         self.total = self.total.saturating_add(other.total);
-        for counter in self.counters.iter_mut() {
-            let hitter = &mut counter.hitter;
-            let (count, error) = match other.estimate(hitter.key) {
-                Some(other) => (other.count, other.error),
+        for hitter in self.counters.iter_mut() {
+            let (count, at_least) = match other.estimate(hitter.key) {
+                Some(other) => (other.count, other.at_least()),
                 // It may have come that often there without a counter.
-                None => (theirs, theirs),
+                None => (theirs, 0),
             };
-            let at_least = hitter.at_least().saturating_add(count - error);
+            let at_least = hitter.at_least().saturating_add(at_least);
             hitter.count = hitter.count.saturating_add(count);
             hitter.error = hitter.count - at_least;
         }
-        self.rebuild();
-        for new in other.iter() {
+        for new in other.counters.iter() {
             let Err(place) = self.find(new.key) else { continue };
             let count = new.count.saturating_add(mine);
-            // A key of both that lost its counter just now was no heavier than the lightest; nor is it here.
-            let id = if !self.is_full() {
-                self.start(new.key, place)
-            } else if count > self.max_error() {
-                self.replace_lightest(new.key)
-            } else {
+            let hitter = HeavyHitter { key: new.key, count, error: count - new.at_least() };
+            if !self.is_full() {
+                if let Some(id) = self.start(new.key, place) {
+                    self.counters[id as usize] = hitter;
+                }
                 continue;
-            };
-            let Some(id) = id else { return };
-            let at = self.counters[id as usize].hitter.count;
-            self.raise(id, count - at);
-            self.counters[id as usize].hitter.error = count - new.at_least();
+            }
+            // A key of both that lost its counter just now was no heavier than the lightest; nor is it here.
+            let Some(id) = self.lightest() else { return };
+            if self.counters[id as usize].count < count {
+                self.give(id, hitter, place);
+            }
         }
     }
 
@@ -262,116 +264,59 @@ impl<S: Storage> SpaceSaving<S> {
     /// A counter at zero for `key`, which belongs at `place` of the table.
     fn start(&mut self, key: u64, place: usize) -> Option<u32> {
         let id = self.counters.len() as u32;
-        let group = self.group_at(id);
-        let hitter = HeavyHitter { key, count: 0, error: 0 };
-        self.counters.push(Counter { hitter, at: id, group }).ok()?;
-        self.order.push(id).ok()?;
-        self.table.as_flattened_mut()[place] = id;
+        self.counters.push(HeavyHitter { key, count: 0, error: 0 }).ok()?;
+        *self.table.as_flattened_mut().get_mut(place)? = id;
         Some(id)
     }
 
-    /// Gives the lightest counter to `key`, with its count as the error.
-    fn replace_lightest(&mut self, key: u64) -> Option<u32> {
-        let id = *self.order.last()?;
-        let lightest = self.counters[id as usize].hitter;
-        self.forget(lightest.key);
-        self.counters[id as usize].hitter = HeavyHitter { key, count: lightest.count, error: lightest.count };
-        if let Err(place) = self.find(key) {
-            self.table.as_flattened_mut()[place] = id;
-        }
-        Some(id)
-    }
-
-    /// Adds `n` to a counter and moves it to where it then stands.
-    fn raise(&mut self, id: u32, n: u64) {
-        let Counter { hitter, at, group } = self.counters[id as usize];
-        let count = hitter.count.saturating_add(n);
-        if count == hitter.count {
-            return;
-        }
-        self.counters[id as usize].hitter.count = count;
-        let mut to = self.groups[group as usize];
-        let alone =
-            self.order.get(to as usize + 1).is_none_or(|next| self.counters[*next as usize].group != group);
-        let before =
-            |to: u32| to.checked_sub(1).map(|before| self.counters[self.order[before as usize] as usize]);
-        match before(to) {
-            // Nobody to pass: the group rises with its only counter.
-            None if alone => return,
-            Some(heavier) if alone && heavier.hitter.count > count => return,
-            _ => {}
-        }
-        self.swap(at, to);
-        if alone {
-            self.groups[group as usize] = self.free_group;
-            self.free_group = group;
-        } else {
-            self.groups[group as usize] = to + 1;
-        }
-        let group = loop {
-            let Some(before) = to.checked_sub(1) else { break self.group_at(to) };
-            let other = self.counters[self.order[before as usize] as usize];
-            if other.hitter.count == count {
-                break other.group;
+    /// The lightest counter, of equals the one that the cursor comes to first; `None` without counters.
+    ///
+    /// Counts never fall, so what the cursor has passed stays above the least. A pass ends when no counter is at the
+    /// least any more. The next one is for a higher least, and with single records that is at most *N* / *m*, so
+    /// passes over *m* counters take no more than *N* steps.
+    fn lightest(&mut self) -> Option<u32> {
+        loop {
+            let ahead = self.counters.get(self.cursor as usize..)?;
+            if let Some(at) = ahead.iter().position(|hitter| hitter.count == self.least) {
+                self.cursor += at as u32;
+                return Some(self.cursor);
             }
-            if other.hitter.count > count {
-                break self.group_at(to);
+            self.least = self.counters.iter().map(|hitter| hitter.count).min()?;
+            self.cursor = 0;
+        }
+    }
+
+    /// Gives the counter of another key to `hitter`, whose key belongs at `place` of the table.
+    fn give(&mut self, id: u32, hitter: HeavyHitter, place: usize) {
+        let Some(counter) = self.counters.get_mut(id as usize) else { return };
+        let old = core::mem::replace(counter, hitter);
+        let table = self.table.as_flattened_mut();
+        let len = table.len();
+        table[place] = id;
+        // The other place with this counter is that of the old key: it becomes a gap.
+        let mut gap = home(old.key, len);
+        while table[gap] != id || gap == place {
+            gap = next(gap, len);
+        }
+        // No search may end early at the gap, so whoever's search leads over it moves there and leaves another one.
+        let mut place = gap;
+        loop {
+            place = next(place, len);
+            let Some(hitter) = self.counters.get(table[place] as usize) else { break };
+            if distance(home(hitter.key, len), place, len) >= distance(gap, place, len) {
+                table[gap] = table[place];
+                gap = place;
             }
-            // The first of the group goes to its end, which makes room in front of it.
-            let first = self.groups[other.group as usize];
-            self.swap(to, first);
-            self.groups[other.group as usize] = first + 1;
-            to = first;
-        };
-        self.counters[id as usize].group = group;
-    }
-
-    /// Lets the counters at two places of the order change places.
-    #[inline]
-    fn swap(&mut self, a: u32, b: u32) {
-        if a != b {
-            let (first, second) = (self.order[a as usize], self.order[b as usize]);
-            self.order[a as usize] = second;
-            self.order[b as usize] = first;
-            self.counters[first as usize].at = b;
-            self.counters[second as usize].at = a;
         }
+        table[gap] = NONE;
     }
 
-    /// A new group that starts at `at`.
-    fn group_at(&mut self, at: u32) -> u32 {
-        let group = self.free_group;
-        if let Some(start) = self.groups.get_mut(group as usize) {
-            self.free_group = *start;
-            *start = at;
-            return group;
-        }
-        // There is room: there are never more groups than counters.
-        let _ = self.groups.push(at);
-        self.groups.len() as u32 - 1
-    }
-
-    /// Orders the counters anew by their counts, equals by key, and drops those at zero.
+    /// Fills the table anew, and lets the next pass begin at the first counter.
     fn rebuild(&mut self) {
-        self.counters.sort_unstable_by_key(|counter| (Reverse(counter.hitter.count), counter.hitter.key));
-        while self.counters.last().is_some_and(|counter| counter.hitter.count == 0) {
-            self.counters.pop();
-        }
-        self.order.clear();
-        self.groups.clear();
-        self.free_group = NONE;
-        self.table.fill([NONE; 2]);
+        (self.least, self.cursor) = (0, 0);
+        self.table.fill([NONE; 4]);
         for id in 0..self.counters.len() {
-            let Counter { hitter, .. } = self.counters[id];
-            let group = match id.checked_sub(1).map(|before| self.counters[before]) {
-                Some(before) if before.hitter.count == hitter.count => before.group,
-                _ => self.group_at(id as u32),
-            };
-            self.counters[id].at = id as u32;
-            self.counters[id].group = group;
-            // There is room for as many as there are counters.
-            let _ = self.order.push(id as u32);
-            if let Err(place) = self.find(hitter.key) {
+            if let Err(place) = self.find(self.counters[id].key) {
                 self.table.as_flattened_mut()[place] = id as u32;
             }
         }
@@ -382,38 +327,15 @@ impl<S: Storage> SpaceSaving<S> {
     fn find(&self, key: u64) -> Result<u32, usize> {
         let table = self.table.as_flattened();
         let mut place = home(key, table.len());
-        // Half of the table is empty, so this ends; without a table it does not begin.
+        // Most of the table is empty, so this ends; without a table it does not begin.
         while let Some(id) = table.get(place) {
             match self.counters.get(*id as usize) {
                 None => break,
-                Some(counter) if counter.hitter.key == key => return Ok(*id),
+                Some(hitter) if hitter.key == key => return Ok(*id),
                 Some(_) => place = next(place, table.len()),
             }
         }
         Err(place)
-    }
-
-    /// Takes `key` out of the table and closes the gap, so that no search ends early at it.
-    fn forget(&mut self, key: u64) {
-        let table = self.table.as_flattened_mut();
-        let len = table.len();
-        let mut gap = home(key, len);
-        while self.counters.get(table[gap] as usize).is_some_and(|counter| counter.hitter.key != key) {
-            gap = next(gap, len);
-        }
-        let mut place = gap;
-        loop {
-            place = next(place, len);
-            let Some(counter) = self.counters.get(table[place] as usize) else { break };
-            let home = home(counter.hitter.key, len);
-            // It may fill the gap unless its search begins after the gap.
-            let (from_home, from_gap) = (distance(home, place, len), distance(gap, place, len));
-            if from_home >= from_gap {
-                table[gap] = table[place];
-                gap = place;
-            }
-        }
-        table[gap] = NONE;
     }
 }
 

@@ -136,6 +136,16 @@ impl<P: Storage> Points<P> {
         points.map(|i| (slots[i][1], slots[i][0]))
     }
 
+    /// The part of the circle in front of each point, in 2³²ths of it, with the point's node.
+    pub(super) fn arcs(&self) -> impl Iterator<Item = (u32, u64)> {
+        let mut before = self.points().last().map_or(0, |(position, _)| i64::from(position) - (1 << 32));
+        self.points().map(move |(position, node)| {
+            let arc = i64::from(position) - before;
+            before = i64::from(position);
+            (node, arc as u64)
+        })
+    }
+
     #[inline]
     fn slots(&self) -> &[Slot] {
         self.words.as_flattened().as_chunks().0

@@ -125,14 +125,7 @@ impl<N: Storage, P: Storage> Karger<N, P> {
 
     /// The part of the circle that each point owns, in 2³²ths of it, with the point's node.
     pub fn arcs(&self) -> impl Iterator<Item = (u32, u64)> {
-        let points = self.points.points();
-        let mut before =
-            self.points.points().last().map_or(0, |(position, _)| i64::from(position) - (1 << 32));
-        points.map(move |(position, node)| {
-            let arc = i64::from(position) - before;
-            before = i64::from(position);
-            (node, arc as u64)
-        })
+        self.points.arcs()
     }
 
     fn forget(&mut self, nodes: &[Node]) {
@@ -183,6 +176,10 @@ impl<N: Storage, P: Storage> Karger<N, P> {
 }
 
 impl<N: Storage, P: Storage> Ring for Karger<N, P> {
+    fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+        Self::extend(self, nodes)
+    }
+
     fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
         self.extend(&[node])
     }

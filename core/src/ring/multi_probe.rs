@@ -86,6 +86,12 @@ fn probe(hash: u64, number: usize) -> u32 {
 }
 
 impl<N: Storage> MultiProbe<N> {
+    /// The part of the circle in front of each point, in 2³²ths of it, with the point's node: what a single probe would
+    /// give it.
+    pub fn arcs(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.points.arcs()
+    }
+
     /// The points of nodes of that weight, as the changes of a ring want them.
     fn points_of(node: Node) -> impl Iterator<Item = (u32, u32)> {
         (0..u64::from(node.share())).map(move |point| (position(mix(node.key(), point)), node.id()))

@@ -5,10 +5,12 @@
 //! slows all of them; figures are medians over the rounds, and what counts is the ratio. A baseline that does nothing
 //! is in each table: what it takes is the measurement itself.
 
+mod balance;
 mod deque;
 mod hash;
 mod machine;
 mod mpmc;
+mod ring;
 mod rounds;
 mod run;
 
@@ -31,6 +33,8 @@ const BENCHES: &[Bench] = &[
         rounds: 21,
         run: mpmc::table,
     },
+    Bench { name: "ring", about: "consistent hashing", rounds: 21, run: ring::table },
+    Bench { name: "balance", about: "choosing a member and accounting for the call", rounds: 21, run: balance::table },
     Bench { name: "hash", about: "XXH3-64", rounds: 21, run: hash::table },
 ];
 

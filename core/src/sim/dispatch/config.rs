@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::arrivals::{Arrivals, ArrivalsError};
 use super::keys::{Drawer, Keys, KeysError};
 use super::service::Service;
+use crate::Instant;
 
 /// How a dispatcher learns about the load that others put on the servers.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -154,6 +155,14 @@ impl Config {
     pub const fn idle_reports(mut self, reports: bool) -> Self {
         self.idle_reports = reports;
         self
+    }
+
+    /// When the snapshot after one at `last` is taken, if any is.
+    pub(super) const fn snapshot_after(&self, last: Instant) -> Option<Instant> {
+        match self.information {
+            Information::Snapshot { every } => last.checked_add(every),
+            _ => None,
+        }
     }
 
     pub(super) fn check(&self) -> Result<Drawer, ConfigError> {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::calls::{Call, Stage};
 use super::event::{End, Event, Unplaced, What};
 use super::server::{Change, Fault, NONE, slowness};
-use super::{ChangeError, Dispatch, Information, Probe};
+use super::{ChangeError, Config, Dispatch, Information, Probe};
 use crate::balance::{FleetError, Outcome, Pick, Policy, Report, Request};
 use crate::rng::SplitMix64;
 use crate::storage::Storage;
@@ -22,6 +22,18 @@ pub(super) struct Arrival {
     /// Its place among the requests of its source.
     index: u64,
     draws: SplitMix64,
+}
+
+impl Arrival {
+    /// The request of this `index`, which comes after one at `last`.
+    pub(super) fn after(config: &Config, last: Instant, index: u64) -> Option<Self> {
+        if index == config.requests {
+            return None;
+        }
+        let mut draws = draws(config.seed, index);
+        let at = config.arrivals.next(last, draws.next_u64())?;
+        Some(Self { at, index, draws })
+    }
 }
 
 /// The draws of the request of this index: another sequence for each.
@@ -43,14 +55,6 @@ enum Next {
 }
 
 impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M, R, H> {
-    /// Sets up what is due first.
-    pub(super) fn begin(&mut self) {
-        self.arrival = self.arrival_after(Instant::ZERO, 0);
-        if let Information::Snapshot { every } = self.config.information {
-            self.snapshot_at = Instant::ZERO.saturating_add(every);
-        }
-    }
-
     /// When the next event is due; `None` once every request that will come has come and ended, or nothing more happens
     /// to those that have not.
     #[must_use]
@@ -136,9 +140,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
         let (at, next) = first?;
         // These two never keep a simulation alive that is over without them.
         let probe = self.probes.first().map(|probe| probe.at).filter(|due| (*due, Next::Probe) < (at, next));
-        let snapshot = matches!(self.config.information, Information::Snapshot { .. })
-            .then_some(self.snapshot_at)
-            .filter(|due| (*due, Next::Snapshot) < (at, next));
+        let snapshot = self.snapshot_at.filter(|due| (*due, Next::Snapshot) < (at, next));
         match (probe, snapshot) {
             (Some(probe), Some(snapshot)) if snapshot < probe => Some((snapshot, Next::Snapshot)),
             (Some(probe), _) => Some((probe, Next::Probe)),
@@ -149,18 +151,8 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
 
     // Requests that come.
 
-    /// The arrival after one at `last`.
-    fn arrival_after(&self, last: Instant, index: u64) -> Option<Arrival> {
-        if index == self.config.requests {
-            return None;
-        }
-        let mut draws = draws(self.config.seed, index);
-        let at = self.config.arrivals.next(last, draws.next_u64())?;
-        Some(Arrival { at, index, draws })
-    }
-
     fn come_drawn(&mut self, arrival: Arrival, rng: &mut impl Rng) -> What {
-        self.arrival = self.arrival_after(arrival.at, arrival.index + 1);
+        self.arrival = Arrival::after(&self.config, arrival.at, arrival.index + 1);
         let mut draws = arrival.draws;
         let (dispatcher, work, fate) = (draws.next_u64(), draws.next_u64(), draws.next_u64());
         let key = self.keys.draw(self.now, &mut draws);
@@ -467,9 +459,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
                 }
             }
         }
-        if let Information::Snapshot { every } = self.config.information {
-            self.snapshot_at = self.now.saturating_add(every);
-        }
+        self.snapshot_at = self.config.snapshot_after(self.now);
         What::Snapshot
     }
 

@@ -119,7 +119,7 @@ pub struct Dispatch<
     arrival: Option<Arrival>,
     /// Requests that came so far.
     number: u64,
-    snapshot_at: Instant,
+    snapshot_at: Option<Instant>,
     /// Which server had a key last, by the key's hash modulo the length.
     owners: R::List<(u64, u32)>,
     figures: Figures<H>,
@@ -164,7 +164,7 @@ impl<P: Policy, const D: usize, const M: usize, const R: usize, const H: usize>
         }
         let mut owners = heapless::Vec::new();
         owners.resize(R, (0, NONE)).map_err(|_| ConfigError::Capacity)?;
-        let mut sim = Self {
+        Ok(Self {
             keys: config.check()?,
             config,
             now: Instant::ZERO,
@@ -177,14 +177,12 @@ impl<P: Policy, const D: usize, const M: usize, const R: usize, const H: usize>
             probes: Fifo::<_, Inline<R>>::new(),
             pushed: Line::new(),
             last_pushed: Instant::ZERO,
-            arrival: None,
+            arrival: Arrival::after(&config, Instant::ZERO, 0),
             number: 0,
-            snapshot_at: Instant::ZERO,
+            snapshot_at: config.snapshot_after(Instant::ZERO),
             owners,
             figures: Figures::new(Histogram::<Inline<H>>::new()),
-        };
-        sim.begin();
-        Ok(sim)
+        })
     }
 }
 
@@ -225,7 +223,7 @@ impl<P: Policy>
         for _ in 0..owners {
             let _ = list.push((0, NONE));
         }
-        let mut sim = Self {
+        Ok(Self {
             keys: config.check()?,
             config,
             now: Instant::ZERO,
@@ -238,14 +236,12 @@ impl<P: Policy>
             probes: Fifo::<_, Heap>::with_capacity(requests),
             pushed: Line::new(),
             last_pushed: Instant::ZERO,
-            arrival: None,
+            arrival: Arrival::after(&config, Instant::ZERO, 0),
             number: 0,
-            snapshot_at: Instant::ZERO,
+            snapshot_at: config.snapshot_after(Instant::ZERO),
             owners: list,
             figures: Figures::new(Histogram::<Heap>::with_highest(u64::MAX)),
-        };
-        sim.begin();
-        Ok(sim)
+        })
     }
 }
 

@@ -84,6 +84,9 @@ enum Step {
     TooSmall(u32),
 }
 
+/// How many nodes are inserted at a time.
+const BATCH: usize = 32;
+
 impl<R: Ring> Consistent<R> {
     /// Owners by `ring`, without a bound. Nodes that it has already and that are not members are removed.
     #[must_use]
@@ -163,18 +166,34 @@ impl<R: Ring> Consistent<R> {
         if known == view.slots().len() {
             return Ok(());
         }
+        // Some at a time, because some rings build a table for each change.
+        let mut fresh = heapless::Vec::<Node, BATCH>::new();
         for &slot in view.slots() {
             let node = Node::from_key(slot, fleet.key(slot));
             if self.ring.nodes().iter().any(|old| old.id() == slot && old.key() == node.key()) {
                 continue;
             }
-            match self.ring.insert(node.weight(fleet.weight(slot))) {
-                // A ring that knows no weights.
-                Err(ChangeError::Unsupported) => self.ring.insert(node)?,
-                inserted => inserted?,
+            if fresh.push(node.weight(fleet.weight(slot))).is_err() {
+                self.insert(&fresh)?;
+                fresh.clear();
+                // There is room again.
+                let _ = fresh.push(node.weight(fleet.weight(slot)));
             }
         }
-        Ok(())
+        self.insert(&fresh)
+    }
+
+    /// Adds all of `nodes`, with equal weights on a ring that knows none.
+    fn insert(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+        match self.ring.extend(nodes) {
+            Err(ChangeError::Unsupported) => {
+                nodes.iter().try_for_each(|node| match self.ring.insert(*node) {
+                    Err(ChangeError::Unsupported) => self.ring.insert(node.weight(1)),
+                    inserted => inserted,
+                })
+            }
+            inserted => inserted,
+        }
     }
 
     /// Removes `node`, or drains it where the ring cannot remove it now.

@@ -340,6 +340,10 @@ impl<N: Storage, T: Storage> Later<'_, N, T> {
 }
 
 impl<N: Storage, T: Storage> Ring for Maglev<N, T> {
+    fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+        Self::extend(self, nodes)
+    }
+
     fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
         self.later().insert(node)?;
         self.change_at_once();

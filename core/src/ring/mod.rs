@@ -46,6 +46,24 @@ pub trait Ring {
     /// [`ChangeError`]; nothing changed.
     fn insert(&mut self, node: Node) -> Result<(), ChangeError>;
 
+    /// Adds all of `nodes`; an algorithm that builds something for each change builds it once.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] if one of them cannot be added; then none is.
+    fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+        for (added, node) in nodes.iter().enumerate() {
+            if let Err(refusal) = self.insert(*node) {
+                // The last one first: every ring can undo that.
+                for node in nodes[..added].iter().rev() {
+                    self.remove(node.id())?;
+                }
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes node `id` out, and says what it was.
     ///
     /// # Errors

@@ -288,6 +288,10 @@ mod any {
     }
 
     impl Ring for Any {
+        fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+            Self::extend(self, nodes)
+        }
+
         fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
             on!(self, ring => ring.insert(node))
         }

@@ -11,6 +11,7 @@ mod memory;
 mod partition;
 mod priority;
 mod retry;
+mod ring;
 mod sched;
 mod sketch;
 mod zipf;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         limit::figures(),
         retry::figures(),
         partition::figures(),
+        ring::figures(),
         sketch::figures(),
         lease::figures(),
         memory::figures(),

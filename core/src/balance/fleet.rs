@@ -44,7 +44,7 @@ impl core::error::Error for FleetError {}
 /// Counts belong to the fleet and not to a policy, so they survive a change of policy as well as one of membership.
 /// Each call is under a [`Lease`]: a caller that vanishes holds nothing for longer than the fleet's timeout.
 pub struct Fleet<M: Storage, L: Storage> {
-    slots: M::List<Slot>,
+    pub(super) slots: M::List<Slot>,
     /// The slots that take new work, ascending.
     ready: M::List<u32>,
     calls: Calls<L>,
@@ -113,8 +113,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// [`ConfigError`]; nothing changed.
     pub fn configure(&mut self, config: Config) -> Result<(), ConfigError> {
         self.tuning = config.build(self.timeout)?;
-        self.ramp();
-        self.refresh();
+        self.changed();
         Ok(())
     }
 
@@ -125,13 +124,20 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     ///
     /// [`FleetError`]; nothing changed.
     pub fn insert(&mut self, now: Instant, member: Member) -> Result<MemberId, FleetError> {
-        self.clock(now);
-        let known = self.slots.iter().position(|slot| slot.state != State::Vacant && slot.key == member.key);
-        if known.is_some_and(|at| self.slots[at].state != State::Leaving) {
+        if self.slots.iter().any(|slot| slot.is_member() && slot.key == member.key) {
             return Err(FleetError::Duplicate);
         }
-        let weight = self.weight.checked_add(member.weight).ok_or(FleetError::TooHeavy)?;
-        let at = known.or_else(|| self.slots.iter().position(|slot| slot.state == State::Vacant));
+        if self.weight.checked_add(member.weight).is_none() {
+            return Err(FleetError::TooHeavy);
+        }
+        self.clock(now);
+        let id = self.enter(member)?;
+        self.changed();
+        Ok(id)
+    }
+
+    /// Gives `member`, of whom it is known that there is none yet, a slot.
+    pub(super) fn enter(&mut self, member: Member) -> Result<MemberId, FleetError> {
         let fresh = Slot {
             key: member.key,
             joined: self.latest,
@@ -145,7 +151,9 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
             state: State::Up,
             heard: 0,
         };
-        let at = match at {
+        let leaving =
+            self.slots.iter().position(|slot| slot.state == State::Leaving && slot.key == member.key);
+        let at = match leaving.or_else(|| self.slots.iter().position(|slot| slot.state == State::Vacant)) {
             Some(at) => {
                 let old = self.slots[at];
                 // Calls to a removed member of the same name are calls to this one.
@@ -158,10 +166,6 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
                 self.slots.len() - 1
             }
         };
-        self.weight = weight;
-        self.members += 1;
-        self.ramp();
-        self.refresh();
         Ok(self.id_of(at as u32))
     }
 
@@ -171,13 +175,9 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     ///
     /// [`FleetError::Unknown`]; nothing changed.
     pub fn remove(&mut self, now: Instant, id: MemberId) -> Result<(), FleetError> {
+        self.find(id)?.leave();
         self.clock(now);
-        let slot = self.find(id)?;
-        slot.state = if slot.in_flight == 0 { State::Vacant } else { State::Leaving };
-        let weight = slot.weight;
-        self.weight -= weight;
-        self.members -= 1;
-        self.refresh();
+        self.changed();
         Ok(())
     }
 
@@ -189,10 +189,9 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     pub fn set_weight(&mut self, id: MemberId, weight: u32) -> Result<(), FleetError> {
         let total = self.weight;
         let slot = self.find(id)?;
-        let total = (total - slot.weight).checked_add(weight).ok_or(FleetError::TooHeavy)?;
+        (total - slot.weight).checked_add(weight).ok_or(FleetError::TooHeavy)?;
         slot.weight = weight;
-        self.weight = total;
-        self.refresh();
+        self.changed();
         Ok(())
     }
 
@@ -214,7 +213,18 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         self.set_state(id, State::Down)
     }
 
-    /// Lets the member take new work again.
+    /// Takes the member out because of its own results, until [`resume`](Self::resume): what
+    /// [`Outlier`](super::Outlier) does.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError::Unknown`]; nothing changed.
+    pub fn eject(&mut self, id: MemberId) -> Result<(), FleetError> {
+        self.set_state(id, State::Ejected)
+    }
+
+    /// Lets the member take new work again. One that was down or ejected starts slowly, if the [`Config`] says so, and
+    /// what its responses said before is forgotten.
     ///
     /// # Errors
     ///
@@ -227,11 +237,12 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         let latest = self.latest;
         let slot = self.find(id)?;
         if state == State::Up && matches!(slot.state, State::Down | State::Ejected) {
+            // It starts again: slowly, and judged by what it does from now on.
             slot.joined = latest;
+            slot.heard = 0;
         }
         slot.state = state;
-        self.ramp();
-        self.refresh();
+        self.changed();
         Ok(())
     }
 
@@ -438,37 +449,43 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
             .ok_or(FleetError::Unknown)
     }
 
-    /// Finds the ready slots anew after a change.
-    fn refresh(&mut self) {
-        let usable =
-            |slot: &&Slot| matches!(slot.state, State::Up | State::Down | State::Ejected) && slot.weight > 0;
-        let up = self.slots.iter().filter(usable).filter(|slot| slot.state == State::Up).count();
-        let usable_count = self.slots.iter().filter(usable).count();
-        self.panicking = (up as u64) << 32 < usable_count as u64 * u64::from(self.tuning.panic_below);
+    /// Finds anew, after a change, what follows from the members: who is ready, and until when members are thinned.
+    pub(super) fn changed(&mut self) {
+        let (mut up, mut usable, mut newest) = (0u64, 0u64, Instant::ZERO);
+        (self.members, self.weight) = (0, 0);
+        for slot in self.slots.iter().filter(|slot| slot.is_member()) {
+            self.members += 1;
+            self.weight += slot.weight;
+            newest = newest.max(slot.joined);
+            up += u64::from(slot.is_usable() && slot.state == State::Up);
+            usable += u64::from(slot.is_usable());
+        }
+        self.panicking = up << 32 < usable * u64::from(self.tuning.panic_below);
         self.ready.clear();
         for (at, slot) in self.slots.iter().enumerate() {
-            if usable(&slot) && (slot.state == State::Up || self.panicking) {
+            if slot.is_usable() && (slot.state == State::Up || self.panicking) {
                 // As many places as slots: this cannot be refused.
                 let _ = self.ready.push(at as u32);
             }
         }
-        self.epoch = self.epoch.wrapping_add(1);
-    }
-
-    /// Remembers until when members are thinned.
-    fn ramp(&mut self) {
-        let newest = self.slots.iter().map(|slot| slot.joined).max().unwrap_or(Instant::ZERO);
         self.thinning = match self.tuning {
             Tuning { shed: true, .. } => Instant::MAX,
             Tuning { ramp: 0, .. } => Instant::ZERO,
             Tuning { ramp, .. } => newest.saturating_add(Duration::from_nanos(ramp)),
         };
+        self.epoch = self.epoch.wrapping_add(1);
     }
 
     /// Whether a member may get less than its full share now.
     #[inline]
     pub(super) fn thins(&self, now: Instant) -> bool {
         now < self.thinning
+    }
+
+    /// The responses of the member in `slot` since this was last asked, and the failures among them: both, or both halved
+    /// until they fit 16 bits.
+    pub(super) fn take_counts(&mut self, slot: u32) -> (u32, u32) {
+        self.slots.get_mut(slot as usize).map_or((0, 0), |slot| slot.history.take_counts())
     }
 
     /// Whether so few members are up that the others are used as well: see
@@ -502,7 +519,18 @@ impl<M: Storage, L: Storage> fmt::Debug for Fleet<M, L> {
 }
 
 impl Slot {
-    fn is_member(&self) -> bool {
+    /// Whether somebody has it who was not removed.
+    pub(super) const fn is_member(&self) -> bool {
         !matches!(self.state, State::Vacant | State::Leaving)
+    }
+
+    /// Whether its member takes work if it must: health apart.
+    const fn is_usable(&self) -> bool {
+        matches!(self.state, State::Up | State::Down | State::Ejected) && self.weight > 0
+    }
+
+    /// Its member is gone, but for the calls that are out.
+    pub(super) const fn leave(&mut self) {
+        self.state = if self.in_flight == 0 { State::Vacant } else { State::Leaving };
     }
 }

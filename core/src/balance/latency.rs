@@ -14,6 +14,9 @@ const LONGEST: u64 = u64::MAX >> FRACTION;
 /// Bits of a packed number's mantissa.
 const MANTISSA: u32 = 26;
 
+/// A doubling, in packed numbers.
+pub(super) const DOUBLING: u32 = 1 << MANTISSA;
+
 /// `n` in 32 bits: where its first bit stands, and the 26 bits after it. Off by less than one part in 2²⁶, in the order
 /// of the numbers, and a doubling is the same distance wherever it is: a logarithm, straight between the powers of two.
 /// 0 is taken as 1.
@@ -72,6 +75,13 @@ pub(super) struct History {
 impl History {
     pub(super) const fn new() -> Self {
         Self { last: 0, mean: 0, peak: 0, p95: 0, depth: 0, spread: 0, errors: 0, ended: 0, failed: 0 }
+    }
+
+    /// See [`Fleet::take_counts`](Fleet).
+    pub(super) fn take_counts(&mut self) -> (u32, u32) {
+        let counts = (self.ended.into(), self.failed.into());
+        (self.ended, self.failed) = (0, 0);
+        counts
     }
 
     /// Notes the response to a call that took `took`, when `there` calls were there; `heard` is how many came before it,
@@ -175,6 +185,11 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     #[must_use]
     pub fn p95(&self, slot: u32) -> Option<Duration> {
         self.heard(slot).map(|history| duration(unpack(history.p95)))
+    }
+
+    /// [`p95`](Self::p95) on a scale on which a doubling is [`DOUBLING`] everywhere.
+    pub(super) fn p95_log(&self, slot: u32) -> Option<u32> {
+        self.heard(slot).map(|history| history.p95)
     }
 
     /// The share of the member's last responses that were failures, to a tenth of a per cent; 0 while untested.

@@ -75,7 +75,11 @@ impl WeightedLeastLoaded<crate::storage::Heap> {
     /// For a fleet of up to `members`, allocated now.
     #[must_use]
     pub fn with_capacity(members: u32) -> Self {
-        Self { index: Tournament::<Relative, crate::storage::Heap>::with_capacity(members), built: None, turn: 0 }
+        Self {
+            index: Tournament::<Relative, crate::storage::Heap>::with_capacity(members),
+            built: None,
+            turn: 0,
+        }
     }
 }
 

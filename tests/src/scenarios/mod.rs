@@ -1,35 +1,53 @@
 //! The scenarios, one part of the core each.
 
+mod affinity;
 mod anchor;
 mod annealed;
+mod balance_hash;
+mod c3;
+mod consistent;
 mod dag;
 mod deque;
+mod drive;
+mod energy;
 mod even;
 mod fixed;
 mod gcra;
 mod hash;
 mod hash_partition;
+mod hierarchical;
 mod histogram;
 mod hot_keys;
+mod jiq;
 mod jump_back;
 mod karger;
 mod ketama;
 mod lease;
+mod low_discrepancy;
 mod lpt;
 mod maglev;
 mod membership;
 mod mpmc;
 mod multi_probe;
+mod prequal;
 mod priority;
 mod range;
+mod registry_all;
+mod regression;
 mod rendezvous;
 mod retry;
 mod ring_audit;
 mod rng;
 mod sched;
-mod space_saving;
 mod sim_dispatch;
+mod smooth;
+mod space_saving;
 mod stealing;
+mod subset;
+mod thompson;
+mod traffic;
+mod ucb;
+mod zone;
 
 /// One part of the core, driven from a seed that is part of the scenario.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +80,22 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "maglev", run: maglev::run },
     Scenario { name: "anchor", run: anchor::run },
     Scenario { name: "jump-back", run: jump_back::run },
+    Scenario { name: "balance-hash", run: balance_hash::run },
+    Scenario { name: "consistent", run: consistent::run },
+    Scenario { name: "hierarchical", run: hierarchical::run },
+    Scenario { name: "affinity", run: affinity::run },
+    Scenario { name: "ucb", run: ucb::run },
+    Scenario { name: "thompson", run: thompson::run },
+    Scenario { name: "regression", run: regression::run },
+    Scenario { name: "energy", run: energy::run },
+    Scenario { name: "registry-all", run: registry_all::run },
+    Scenario { name: "smooth", run: smooth::run },
+    Scenario { name: "low-discrepancy", run: low_discrepancy::run },
+    Scenario { name: "jiq", run: jiq::run },
+    Scenario { name: "prequal", run: prequal::run },
+    Scenario { name: "c3", run: c3::run },
+    Scenario { name: "subset", run: subset::run },
+    Scenario { name: "zone", run: zone::run },
     Scenario { name: "gcra", run: gcra::run },
     Scenario { name: "retry", run: retry::run },
     Scenario { name: "mpmc", run: mpmc::run },

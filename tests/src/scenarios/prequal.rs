@@ -1,0 +1,17 @@
+//! Probes in the background, under change, with the usual parameters and with a small pool.
+
+use super::drive::{MEMBERS, drive};
+use crate::Digest;
+use divvy::balance::{Prequal, PrequalConfig};
+use divvy::fixed::Q32;
+
+pub(super) fn run() -> u64 {
+    let mut digest = Digest::new();
+    drive(&mut digest, Prequal::new(), 0x93E9, 3_000);
+    let few = Q32::from_ratio(3, 2)
+        .and_then(|probes| Prequal::with(PrequalConfig::new().pool(5).probes(probes)).ok());
+    if let Some(policy) = few {
+        drive(&mut digest, policy, 0x93EA, 3_000);
+    }
+    digest.finish()
+}

@@ -12,6 +12,7 @@ mod cli;
 mod config;
 mod diagnostic;
 mod exit;
+mod plan;
 mod run;
 mod sim;
 mod store;

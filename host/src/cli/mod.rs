@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod plan;
 mod run;
 mod sim;
 
@@ -21,6 +22,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Sim(sim::Args),
+    Plan(plan::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -30,6 +32,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Plan(args) => plan::run(args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -63,6 +63,8 @@ enum Command {
     },
     /// Print the quality figures beside their bounds.
     Score,
+    /// Write what the commands print now into the documents that show it.
+    Docs,
     /// Measure against other programs (installs them first).
     Bench {
         /// Which measurement, and arguments for the bench; all without.
@@ -155,6 +157,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Score => Ok(cargo(&["run", "--release", "-p", "divvy-tests", "--example", "score"])
             .dir(&layout.root)
             .show()?),
+        Command::Docs => Ok(steps::rewrite_docs(&layout)?),
         Command::Bench { name } => {
             ready(&layout, &[needs::BENCH_RUN])?;
             let run = cargo(&["run", "--release", "--"]).args(name).dir(layout.bench());

@@ -10,6 +10,7 @@ pub(crate) const BENCH: &str = "bench";
 pub(crate) const LOOM: &str = "loom";
 pub(crate) const DIGESTS: &str = "digests";
 pub(crate) const EXAMPLE: &str = "example";
+pub(crate) const DOCS: &str = "docs";
 pub(crate) const SCORE: &str = "score";
 pub(crate) const THUMBV6M: &str = "thumbv6m";
 pub(crate) const THUMBV7EM: &str = "thumbv7em";

@@ -4,6 +4,7 @@ mod browser;
 mod checks;
 mod conformance;
 mod cross;
+mod docs;
 mod firmware;
 mod host;
 
@@ -13,6 +14,7 @@ use crate::run::Run;
 use crate::toolchain::Toolchain;
 
 pub(crate) use browser::build_playground;
+pub(crate) use docs::rewrite as rewrite_docs;
 pub(crate) use firmware::{BOARDS, run_board};
 
 /// What a step works with.
@@ -79,7 +81,7 @@ const fn full(name: &'static str, about: &'static str, run: fn(&Work<'_>) -> Out
 }
 
 /// All of them.
-pub(crate) static STEPS: [Step; 21] = [
+pub(crate) static STEPS: [Step; 22] = [
     quick(name::FMT, "every workspace is formatted", checks::fmt),
     full(name::DENY, "licences, sources and bans of all dependencies", checks::deny),
     quick(name::CLIPPY, "clippy, warnings as errors, with each feature set of the core", checks::clippy),
@@ -90,6 +92,7 @@ pub(crate) static STEPS: [Step; 21] = [
     full(name::LOOM, "the lock-free parts under every interleaving", host::loom),
     quick(name::DIGESTS, "the scenarios' digests on the host", host::digests),
     full(name::EXAMPLE, "the README's first command", host::example),
+    full(name::DOCS, "the documents show what the commands print", docs::docs),
     full(name::SCORE, "the quality figures stay within their bounds", host::score),
     full(name::THUMBV6M, "the core without alloc for Cortex-M0", cross::thumbv6m),
     full(name::THUMBV7EM, "the core without alloc for Cortex-M4 and M7", cross::thumbv7em),

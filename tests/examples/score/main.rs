@@ -5,11 +5,13 @@
 
 mod dag;
 mod figure;
+mod learning;
 mod lease;
 mod limit;
 mod memory;
 mod partition;
 mod priority;
+mod queueing;
 mod retry;
 mod ring;
 mod sched;
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
         partition::figures(),
         ring::figures(),
         sketch::figures(),
+        learning::figures(),
         lease::figures(),
+        queueing::figures(),
         memory::figures(),
     ]
     .concat();

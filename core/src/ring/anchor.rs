@@ -251,14 +251,16 @@ impl<N: Storage> Ring for Anchor<N> {
         for _ in 0..weight {
             self.add(Owner { id: node.id(), draining: node.is_draining() });
         }
-        self.look_for_draining();
+        self.draining |= node.is_draining();
         Ok(())
     }
 
     fn remove(&mut self, id: u32) -> Result<Node, ChangeError> {
         let node = self.nodes.remove(id)?;
         self.take_some(id, node.full_weight());
-        self.look_for_draining();
+        if node.is_draining() {
+            self.look_for_draining();
+        }
         Ok(node)
     }
 

@@ -195,7 +195,7 @@ impl<N: Storage> Ring for JumpBack<N> {
             self.nodes.remove(node.id())?;
             return Err(refusal);
         }
-        self.find_plain();
+        self.plain &= node.full_weight() == 1;
         Ok(())
     }
 

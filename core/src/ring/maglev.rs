@@ -211,24 +211,6 @@ impl<N: Storage, T: Storage> Maglev<N, T> {
         Later(self)
     }
 
-    /// Adds all of `nodes` and builds the table once: for many nodes, much faster than one after the other.
-    ///
-    /// # Errors
-    ///
-    /// [`ChangeError`] if one of them cannot be added; then none is.
-    pub fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
-        for (added, node) in nodes.iter().enumerate() {
-            if let Err(refusal) = self.nodes.insert(*node) {
-                for node in &nodes[..added] {
-                    self.nodes.remove(node.id())?;
-                }
-                return Err(refusal);
-            }
-        }
-        self.change_at_once();
-        Ok(())
-    }
-
     /// Does at most `budget` units of the work that changes left to do: clears or looks at that many entries.
     ///
     /// Beginning with a change takes *O*(nodes × log nodes) more, for putting the nodes in order. A change while a
@@ -341,7 +323,16 @@ impl<N: Storage, T: Storage> Later<'_, N, T> {
 
 impl<N: Storage, T: Storage> Ring for Maglev<N, T> {
     fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
-        Self::extend(self, nodes)
+        for (added, node) in nodes.iter().enumerate() {
+            if let Err(refusal) = self.nodes.insert(*node) {
+                for node in &nodes[..added] {
+                    self.nodes.remove(node.id())?;
+                }
+                return Err(refusal);
+            }
+        }
+        self.change_at_once();
+        Ok(())
     }
 
     fn insert(&mut self, node: Node) -> Result<(), ChangeError> {

@@ -262,34 +262,11 @@ mod any {
                 Self::JumpBack(_) => Algorithm::JumpBack,
             }
         }
-
-        /// Adds all of `nodes`, in the way that is quickest for many.
-        ///
-        /// # Errors
-        ///
-        /// [`ChangeError`] if one of them cannot be added; then none is.
-        pub fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
-            match self {
-                Self::Karger(ring) => return ring.extend(nodes),
-                Self::Maglev(ring) => return ring.extend(nodes),
-                _ => {}
-            }
-            for (added, node) in nodes.iter().enumerate() {
-                if let Err(refusal) = self.insert(*node) {
-                    // The last one first: every ring can undo that.
-                    for node in nodes[..added].iter().rev() {
-                        self.remove(node.id())?;
-                    }
-                    return Err(refusal);
-                }
-            }
-            Ok(())
-        }
     }
 
     impl Ring for Any {
         fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
-            Self::extend(self, nodes)
+            on!(self, ring => ring.extend(nodes))
         }
 
         fn insert(&mut self, node: Node) -> Result<(), ChangeError> {

@@ -219,26 +219,23 @@ impl<P: Storage> Points<P> {
         first: impl Fn(u32, u32) -> bool,
     ) {
         self.open();
-        for (position, node) in points {
-            let mut rest = point(position.min(END - 1), node);
-            loop {
-                rest = self.place(rest);
-                if rest == EMPTY {
-                    break;
-                }
+        // From inside the iterator, which is a loop in a loop: quicker than to ask it for one after the other.
+        points.into_iter().for_each(|(position, node)| {
+            let mut rest = self.place(point(position.min(END - 1), node));
+            while rest != EMPTY {
                 self.crowd();
+                rest = self.place(rest);
             }
-        }
-        if self.close() {
-            self.order_ties(first);
-        }
+        });
+        self.close(first);
     }
 
     /// Takes out the points of `node`.
     pub(super) fn remove(&mut self, node: u32) {
         self.open();
         self.settle(|slot| slot as u32 != node);
-        self.close();
+        // The others are in order.
+        self.close(|_, _| false);
     }
 
     /// Empties the slots that repeat another.
@@ -294,44 +291,44 @@ impl<P: Storage> Points<P> {
         }
     }
 
-    /// Lets each empty slot repeat the next point, and those behind the last the first one. Says whether two nodes
-    /// share a position.
-    fn close(&mut self) -> bool {
+    /// Lets each empty slot repeat the next point, and those behind the last the first one. `first` says which of two
+    /// nodes comes first where they share a position.
+    fn close(&mut self, first: impl Fn(u32, u32) -> bool) {
         let slots = self.slots_mut();
-        let Some(first) = slots.iter().find(|slot| get(**slot) != EMPTY) else {
+        let Some([lead, _]) = slots.iter().copied().find(|slot| get(*slot) != EMPTY) else {
             self.len = 0;
-            return false;
+            return;
         };
-        let mut next = point(END, first[0]);
-        let (mut len, mut ties) = (0, false);
-        for slot in slots.iter_mut().rev() {
-            let old = get(*slot);
+        let mut next = point(END, lead);
+        let mut len = 0;
+        for i in (0..slots.len()).rev() {
+            let old = get(slots[i]);
             let empty = old == EMPTY;
-            ties |= !empty && position_of(old) == position_of(next);
             len += u32::from(!empty);
+            let tied = position_of(old) == position_of(next) && !empty;
             next = if empty { next } else { old };
-            *slot = split(next);
-        }
-        self.len = len;
-        ties
-    }
-
-    /// Puts points that share a position into the order of their nodes.
-    #[cold]
-    fn order_ties(&mut self, first: impl Fn(u32, u32) -> bool) {
-        self.open();
-        let slots = self.slots_mut();
-        for i in 1..slots.len() {
-            let mut at = i;
-            while at > 0
-                && slots[at] != split(EMPTY)
-                && slots[at - 1][1] == slots[at][1]
-                && first(slots[at][0], slots[at - 1][0])
-            {
-                slots.swap(at - 1, at);
-                at -= 1;
+            slots[i] = split(next);
+            if tied {
+                settle_tie(&mut slots[i..], &first);
+                next = get(slots[i]);
             }
         }
-        self.close();
+        // Whose turn comes first, the order of nodes at one position may have changed.
+        let lead = slots[0][0];
+        for slot in slots.iter_mut().rev().take_while(|slot| slot[1] == END) {
+            slot[0] = lead;
+        }
+        self.len = len;
+    }
+}
+
+/// Moves the first of `slots` behind those with the same position whose nodes come before its own.
+#[cold]
+fn settle_tie(slots: &mut [Slot], first: impl Fn(u32, u32) -> bool) {
+    for i in 1..slots.len() {
+        if slots[i][1] != slots[i - 1][1] || !first(slots[i][0], slots[i - 1][0]) {
+            break;
+        }
+        slots.swap(i - 1, i);
     }
 }

@@ -8,10 +8,22 @@ const MULTIPLIER: u64 = 0x9FB2_1C65_1E98_DF25;
 /// The steps are those of XXH3 for short input (rrmxmx, Pelle Evensen).
 #[inline]
 pub(super) const fn mix(a: u64, b: u64) -> u64 {
-    let x = a ^ b;
-    let x = (x ^ x.rotate_left(49) ^ x.rotate_left(24)).wrapping_mul(MULTIPLIER);
-    let x = (x ^ x >> 35).wrapping_mul(MULTIPLIER);
+    let x = weigh(half(a), half(b));
     x ^ x >> 28
+}
+
+/// One side of [`weigh`], for whoever needs it for many others.
+#[inline]
+pub(super) const fn half(x: u64) -> u64 {
+    x ^ x.rotate_left(49) ^ x.rotate_left(24)
+}
+
+/// As [`mix`] of what the halves are of, one to one as well, without its last step: the upper bits are good.
+#[inline]
+pub(super) const fn weigh(a: u64, b: u64) -> u64 {
+    // Halves are linear: that of an exclusive or is the exclusive or of the halves.
+    let x = (a ^ b).wrapping_mul(MULTIPLIER);
+    (x ^ x >> 35).wrapping_mul(MULTIPLIER)
 }
 
 #[cfg(test)]

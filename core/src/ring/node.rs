@@ -173,12 +173,17 @@ impl<S: Storage> Nodes<S> {
 
     /// Appends `node`.
     pub(super) fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
-        if self.list.iter().any(|other| other.id == node.id || other.key == node.key) {
+        // All are looked at without a branch, which is quicker than to stop at the first.
+        let same = |other: &Node| (other.id == node.id) | (other.key == node.key);
+        if self.list.iter().fold(false, |any, other| any | same(other)) {
             return Err(ChangeError::Duplicate);
         }
         let total = self.total.checked_add(node.share()).ok_or(ChangeError::TooHeavy)?;
         self.list.push(node).map_err(|_| ChangeError::Full)?;
-        self.changed(total);
+        if node.share() > 0 {
+            self.common = if self.total == 0 || self.common == node.share() { node.share() } else { 0 };
+        }
+        self.total = total;
         Ok(())
     }
 

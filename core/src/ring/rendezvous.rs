@@ -1,10 +1,11 @@
 //! Rendezvous hashing: each node draws a score for the key, and the best wins.
 
 use super::Ring;
-use super::mix::mix;
+use super::mix::{half, weigh};
 use super::node::{ChangeError, Node, Nodes};
 use crate::fixed::neg_log2;
-use crate::storage::{Inline, Storage};
+use crate::storage::{Inline, List, Storage};
+use core::fmt;
 use core::hint::select_unpredictable;
 use core::ops::ControlFlow;
 
@@ -42,7 +43,7 @@ use core::ops::ControlFlow;
 /// # Complexity
 ///
 /// *O*(nodes) for the owner and for each further node of a walk, with one cheap hash each, and a logarithm each where
-/// weights differ. 24 bytes a node.
+/// weights differ. 40 bytes a node.
 ///
 /// # Concurrency
 ///
@@ -52,16 +53,25 @@ use core::ops::ControlFlow;
 ///
 /// Thaler, Ravishankar: *Using name-based mappings to increase hit rates*, IEEE/ACM Transactions on Networking 6(1),
 /// 1998. The logarithm: Schindelhauer, Schomaker, *Weighted distributed hash tables*, SPAA 2005.
-#[derive(Debug)]
 pub struct Rendezvous<N: Storage> {
     nodes: Nodes<N>,
+    /// The nodes with weight, all that a lookup wants to know of them.
+    candidates: N::List<Candidate>,
+}
+
+#[derive(Clone, Copy)]
+struct Candidate {
+    /// The half of a hash that is its key's.
+    half: u64,
+    id: u32,
+    weight: u32,
 }
 
 impl<const N: usize> Rendezvous<Inline<N>> {
     /// No nodes yet, room for `N`.
     #[must_use]
     pub const fn new() -> Self {
-        Self { nodes: Nodes::new() }
+        Self { nodes: Nodes::new(), candidates: heapless::Vec::new() }
     }
 }
 
@@ -76,14 +86,15 @@ impl Rendezvous<crate::storage::Heap> {
     /// No nodes yet, room for `nodes`, allocated now.
     #[must_use]
     pub fn with_capacity(nodes: u32) -> Self {
-        Self { nodes: Nodes::with_capacity(nodes) }
+        let candidates = crate::storage::HeapList::with_capacity(nodes as usize);
+        Self { nodes: Nodes::with_capacity(nodes), candidates }
     }
 }
 
 /// How a node stands with a key.
 #[derive(Clone, Copy)]
 struct Score {
-    /// The hash of both: no two nodes have the same, because the mix is one to one.
+    /// The hash of both: no two nodes have the same, because it is one to one.
     hash: u64,
     /// −log₂ of the hash as a fraction.
     cost: u64,
@@ -109,35 +120,56 @@ impl Score {
     }
 }
 
+impl<N: Storage> fmt::Debug for Rendezvous<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rendezvous").field(&self.nodes).finish()
+    }
+}
+
 impl<N: Storage> Rendezvous<N> {
-    /// The node with the greatest hash, below `bound` if there is one, and its hash.
+    /// Changes the nodes by `change`, and what follows from them.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Nodes<N>) -> Result<T, ChangeError>,
+    ) -> Result<T, ChangeError> {
+        let result = change(&mut self.nodes)?;
+        self.candidates.clear();
+        for node in self.nodes.as_slice().iter().filter(|node| node.share() > 0) {
+            let candidate = Candidate { half: half(node.key()), id: node.id(), weight: node.share() };
+            // There is as much room as for the nodes.
+            let _ = self.candidates.push(candidate);
+        }
+        Ok(result)
+    }
+
+    /// The node with the greatest hash that `accepts` takes, and that hash.
     #[inline]
-    fn best(&self, hash: u64, bound: Option<u64>) -> Option<(u64, u32)> {
-        let nodes = self.nodes.as_slice();
+    fn best(&self, hash: u64, accepts: impl Fn(u64) -> bool) -> Option<(u64, u32)> {
+        let key = half(hash);
         let (mut most, mut best) = (0, usize::MAX);
-        for (at, node) in nodes.iter().enumerate() {
-            let drawn = mix(hash, node.key());
-            // No branches: which is the best so far is chance.
-            let better = (drawn >= most) & (node.share() > 0) & bound.is_none_or(|bound| drawn < bound);
+        for (at, candidate) in self.candidates.iter().enumerate() {
+            let drawn = weigh(key, candidate.half);
+            // No branch: which is the best so far is chance.
+            let better = (drawn >= most) & accepts(drawn);
             most = select_unpredictable(better, drawn, most);
             best = select_unpredictable(better, at, best);
         }
-        Some((most, nodes.get(best)?.id()))
+        Some((most, self.candidates.get(best)?.id))
     }
 
     /// The node with the best score, worse than `bound` if there is one, and its score.
     fn best_weighted(&self, hash: u64, bound: Option<Score>) -> Option<(Score, u32)> {
+        let key = half(hash);
         let mut best: Option<(Score, u32)> = None;
-        for node in self.nodes.as_slice() {
-            let drawn = mix(hash, node.key());
-            let weight = node.share();
-            if weight == 0 || best.is_some_and(|(best, _)| best.surely_beats(drawn, weight)) {
+        for &Candidate { half, weight, id } in self.candidates.iter() {
+            let drawn = weigh(key, half);
+            if best.is_some_and(|(best, _)| best.surely_beats(drawn, weight)) {
                 continue;
             }
             let score = Score { hash: drawn, cost: neg_log2(drawn).to_bits(), weight };
             let better = best.is_none_or(|(best, _)| score.beats(&best));
             if better && bound.is_none_or(|bound| bound.beats(&score)) {
-                best = Some((score, node.id()));
+                best = Some((score, id));
             }
         }
         best
@@ -146,23 +178,23 @@ impl<N: Storage> Rendezvous<N> {
 
 impl<N: Storage> Ring for Rendezvous<N> {
     fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
-        self.nodes.insert(node)
+        self.change(|nodes| nodes.insert(node))
     }
 
     fn remove(&mut self, id: u32) -> Result<Node, ChangeError> {
-        self.nodes.remove(id)
+        self.change(|nodes| nodes.remove(id))
     }
 
     fn set_weight(&mut self, id: u32, weight: u32) -> Result<(), ChangeError> {
-        self.nodes.set_weight(id, weight)
+        self.change(|nodes| nodes.set_weight(id, weight))
     }
 
     fn drain(&mut self, id: u32) -> Result<(), ChangeError> {
-        self.nodes.set_draining(id, true)
+        self.change(|nodes| nodes.set_draining(id, true))
     }
 
     fn resume(&mut self, id: u32) -> Result<(), ChangeError> {
-        self.nodes.set_draining(id, false)
+        self.change(|nodes| nodes.set_draining(id, false))
     }
 
     fn nodes(&self) -> &[Node] {
@@ -180,7 +212,7 @@ impl<N: Storage> Ring for Rendezvous<N> {
     #[inline]
     fn owner(&self, hash: u64) -> Option<u32> {
         if self.nodes.common().is_some() {
-            self.best(hash, None).map(|(_, id)| id)
+            self.best(hash, |_| true).map(|(_, id)| id)
         } else {
             self.best_weighted(hash, None).map(|(_, id)| id)
         }
@@ -188,12 +220,12 @@ impl<N: Storage> Ring for Rendezvous<N> {
 
     fn walk(&self, hash: u64, mut visit: impl FnMut(u32) -> ControlFlow<()>) {
         if self.nodes.common().is_some() {
-            let mut bound = None;
-            while let Some((score, id)) = self.best(hash, bound) {
+            let mut next = self.best(hash, |_| true);
+            while let Some((last, id)) = next {
                 if visit(id).is_break() {
                     return;
                 }
-                bound = Some(score);
+                next = self.best(hash, |drawn| drawn < last);
             }
         } else {
             let mut bound = None;

@@ -100,6 +100,18 @@ impl AtomicU32 {
     }
 
     #[inline(always)]
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.touch();
+        self.value.fetch_add(value, order)
+    }
+
+    #[inline(always)]
+    pub(crate) fn fetch_sub(&self, value: u32, order: Ordering) -> u32 {
+        self.touch();
+        self.value.fetch_sub(value, order)
+    }
+
+    #[inline(always)]
     pub(crate) fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
         self.touch();
         self.value.fetch_and(value, order)

@@ -34,14 +34,14 @@ const fn unpack(packed: u32) -> u64 {
     (mantissa << (63 - MANTISSA)) >> (63 - (packed >> MANTISSA))
 }
 
-/// `n × share / 2³²`, rounded down.
-const fn scale(n: u64, share: u32) -> u64 {
-    (n >> 32) * share as u64 + (((n & 0xFFFF_FFFF) * share as u64) >> 32)
+/// `n × share / 2³²`, rounded down; `share` is at most 2³².
+const fn scale(n: u64, share: u64) -> u64 {
+    (n >> 32) * share + (((n & 0xFFFF_FFFF) * share) >> 32)
 }
 
 /// `old` moved by this share of the way to `new`.
 const fn towards(old: u64, new: u64, share: u32) -> u64 {
-    let way = scale(old.abs_diff(new), share);
+    let way = scale(old.abs_diff(new), share as u64);
     if new >= old { old + way } else { old - way }
 }
 
@@ -152,7 +152,7 @@ const fn mix(old: u16, new: u16, share: u32) -> u16 {
 
 /// What is left of a peak after `nanos` × 2³²: 2 to the power of minus the half-lives that passed.
 #[inline]
-fn remaining(tuning: &Tuning, nanos: u64) -> u32 {
+fn remaining(tuning: &Tuning, nanos: u64) -> u64 {
     let halvings = match tuning.halvings.checked_mul(nanos) {
         Some(product) => product >> 32,
         None => Q32::from_bits(tuning.halvings).mul_int(nanos),
@@ -160,9 +160,9 @@ fn remaining(tuning: &Tuning, nanos: u64) -> u32 {
     if halvings < 1 << 25 {
         // Below 1/128: two terms of the series are exact to 2⁻²⁵, and quicker.
         let x = (halvings * Q32::LN_2.to_bits()) >> 32;
-        return (u32::MAX - x as u32) + ((x * x) >> 33) as u32;
+        return Q32::ONE.to_bits() - x + ((x * x) >> 33);
     }
-    exp2_neg(Q32::from_bits(halvings)).to_bits().min(u32::MAX.into()) as u32
+    exp2_neg(Q32::from_bits(halvings)).to_bits()
 }
 
 impl<M: Storage, L: Storage> Fleet<M, L> {

@@ -29,6 +29,8 @@ mod random;
 mod registry;
 mod request;
 mod round_robin;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+mod shared;
 mod slow_start;
 mod smooth;
 mod subset;
@@ -62,6 +64,8 @@ pub use registry::AnyPolicy;
 pub use registry::{Kind, UnknownKind};
 pub use request::Request;
 pub use round_robin::RoundRobin;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use shared::{Held, SharedBalancer, SharedPolicy};
 pub use slow_start::SlowStart;
 pub use smooth::SmoothWeighted;
 pub use subset::Subset;

@@ -152,7 +152,7 @@ fn alone<M: Storage, L: Storage>(view: View<'_, M, L>, request: &Request<'_>) ->
 /// Two different numbers below `len`, which is at least 2: each ordered pair with the same probability. One draw nearly
 /// always serves both.
 #[inline(always)]
-fn pair(len: u32, rng: &mut impl Rng) -> (u32, u32) {
+pub(super) fn pair(len: u32, rng: &mut impl Rng) -> (u32, u32) {
     let draw = rng.next_u64();
     let a = (draw >> 32) * u64::from(len);
     let b = (draw & 0xFFFF_FFFF) * u64::from(len - 1);

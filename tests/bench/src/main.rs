@@ -10,9 +10,11 @@ mod deque;
 mod hash;
 mod machine;
 mod mpmc;
+mod partition;
 mod ring;
 mod rounds;
 mod run;
+mod sketch;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,8 @@ const BENCHES: &[Bench] = &[
     },
     Bench { name: "ring", about: "consistent hashing", rounds: 21, run: ring::table },
     Bench { name: "balance", about: "choosing a member and accounting for the call", rounds: 21, run: balance::table },
+    Bench { name: "partition", about: "cutting work", rounds: 21, run: partition::table },
+    Bench { name: "sketch", about: "counting heavy keys and values", rounds: 21, run: sketch::table },
     Bench { name: "hash", about: "XXH3-64", rounds: 21, run: hash::table },
 ];
 

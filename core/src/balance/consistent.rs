@@ -16,7 +16,8 @@ use crate::{Instant, Rng};
 ///
 /// The hash that places is the request's: for a ring that hashes keys in a way of its own (ketama), give it
 /// [`Request::key_hash`] of [`Ring::hash`]. Where a ring cannot do what the fleet did, it does what comes closest: one
-/// without weights gives equal shares, one that cannot re-weight a node keeps the weight that it was inserted with, and
+/// of 32-bit keys (ketama) gets half of each name's hash, so that members are where their names put them but not where
+/// nginx would; one without weights gives equal shares, one that cannot re-weight a node keeps the weight that it was inserted with, and
 /// one that can only remove the last node leaves others drained until their slots are needed, then begins anew.
 ///
 /// With a [`bound`](Self::bound) no member gets more than so many times its fair share of all calls that are out; who
@@ -68,6 +69,8 @@ use crate::{Instant, Rng};
 pub struct Consistent<R> {
     ring: R,
     slack: Option<Q32>,
+    /// Whether the ring takes keys of 32 bits only.
+    narrow: bool,
     /// The view that the ring follows, and whether the ring holds exactly its candidates.
     step: Step,
     /// Whether any member reported a load of its own.
@@ -91,7 +94,7 @@ impl<R: Ring> Consistent<R> {
     /// Owners by `ring`, without a bound. Nodes that it has already and that are not members are removed.
     #[must_use]
     pub const fn new(ring: R) -> Self {
-        Self { ring, slack: None, step: Step::Never, reported: false }
+        Self { ring, slack: None, narrow: false, step: Step::Never, reported: false }
     }
 
     /// With a bound: no member gets more than `slack` (1 at least; 1.25 is usual) times its fair share, rounded up.
@@ -117,7 +120,7 @@ impl<R: Ring> Consistent<R> {
             return Err(Refusal::PolicyTooSmall);
         }
         let fitted = self.change(view).or_else(|_| {
-            // Some ring cannot take out a node in the middle, or is full of drained ones: begin anew.
+            // Some ring cannot take out a node in the middle, is full of drained ones, or wants other keys: begin anew.
             while let Some(last) = self.ring.nodes().last().map(Node::id) {
                 self.ring.remove(last)?;
             }
@@ -134,7 +137,7 @@ impl<R: Ring> Consistent<R> {
         let mut at = 0;
         while let Some(node) = self.ring.nodes().get(at).copied() {
             let slot = node.id();
-            if fleet.id(slot).is_none() || fleet.key(slot) != node.key() {
+            if fleet.id(slot).is_none() || self.key(view, slot) != node.key() {
                 self.take_out(node)?;
                 at += usize::from(self.ring.nodes().get(at).is_some_and(|node| node.id() == slot));
                 continue;
@@ -152,7 +155,7 @@ impl<R: Ring> Consistent<R> {
         for at in 0..self.ring.nodes().len() {
             let node = self.ring.nodes()[at];
             let slot = node.id();
-            if fleet.key(slot) != node.key() || view.slots().binary_search(&slot).is_err() {
+            if self.key(view, slot) != node.key() || view.slots().binary_search(&slot).is_err() {
                 continue;
             }
             known += 1;
@@ -169,7 +172,7 @@ impl<R: Ring> Consistent<R> {
         // Some at a time, because some rings build a table for each change.
         let mut fresh = heapless::Vec::<Node, BATCH>::new();
         for &slot in view.slots() {
-            let node = Node::from_key(slot, fleet.key(slot));
+            let node = Node::from_key(slot, self.key(view, slot));
             if self.ring.nodes().iter().any(|old| old.id() == slot && old.key() == node.key()) {
                 continue;
             }
@@ -186,6 +189,10 @@ impl<R: Ring> Consistent<R> {
     /// Adds all of `nodes`, with equal weights on a ring that knows none.
     fn insert(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
         match self.ring.extend(nodes) {
+            Err(ChangeError::Unsupported) if !self.narrow => {
+                self.narrow = true;
+                Err(ChangeError::Unsupported)
+            }
             Err(ChangeError::Unsupported) => {
                 nodes.iter().try_for_each(|node| match self.ring.insert(*node) {
                     Err(ChangeError::Unsupported) => self.ring.insert(node.weight(1)),
@@ -194,6 +201,12 @@ impl<R: Ring> Consistent<R> {
             }
             inserted => inserted,
         }
+    }
+
+    /// The key by which the ring knows the member in `slot`.
+    fn key<M: Storage, L: Storage>(&self, view: View<'_, M, L>, slot: u32) -> u64 {
+        let key = view.fleet().key(slot);
+        if self.narrow { key & u64::from(u32::MAX) } else { key }
     }
 
     /// Removes `node`, or drains it where the ring cannot remove it now.

@@ -6,7 +6,7 @@ mod tests;
 use super::policy::{Choice, Ended, Outcome, Policy, Refusal, Report, View, Why};
 use super::request::Request;
 use crate::Rng;
-use crate::fixed::{Q32, exp2_neg};
+use crate::fixed::Q32;
 use crate::storage::Storage;
 use crate::time::{Instant, saturating_nanos};
 use core::time::Duration;
@@ -16,10 +16,9 @@ use core::time::Duration;
 ///
 /// Awake are the first so many of the candidates. One more is woken at once when those that are awake would have more
 /// calls than [`EnergyConfig::wake_above`] each, or when the average latency is above
-/// [`EnergyConfig::latency_bound`]. The last one is released when, averaged over [`EnergyConfig::smooth`], one fewer
-/// would still have no more than [`EnergyConfig::release_below`] each, and no sooner than
-/// [`EnergyConfig::dwell`] after the last change: so there are at most two changes a dwell, and those that a change
-/// of the load or of the fleet itself asks for upwards. Who is released finishes what it has.
+/// [`EnergyConfig::latency_bound`]. The last one is released when for a whole [`EnergyConfig::dwell`] there were never
+/// more calls than [`EnergyConfig::release_below`] for each of the others: so one is released a dwell at most, and only
+/// as many are woken as were released before, or as the fleet has more. Who is released finishes what it has.
 ///
 /// Counts are per weight, if weights say what members can do at once. What is asleep is the caller's to switch off: see
 /// [`awake`](Self::awake).
@@ -59,7 +58,7 @@ use core::time::Duration;
 ///
 /// # Time
 ///
-/// `now` drives the averages and the dwell.
+/// `now` drives the dwell and the sums of time.
 ///
 /// # References
 ///
@@ -76,12 +75,13 @@ pub struct EnergyAware<P> {
     /// The view whose candidates were counted, and the epoch that the inner policy sees.
     seen: Option<u32>,
     epoch: u32,
-    /// The average of the calls that are out.
-    calls: Q32,
-    /// The average latency in ns.
+    /// The most calls that were out since `began`.
+    peak: u32,
+    began: Instant,
+    /// The average latency in ns, and how many calls it is of, since a member was woken for it.
     latency: u64,
+    heard: u32,
     latest: Instant,
-    changed: Instant,
     stats: EnergyStats,
 }
 
@@ -93,7 +93,6 @@ pub struct EnergyConfig {
     release: Q32,
     latency: Duration,
     dwell: Duration,
-    smooth: Duration,
     least: u32,
 }
 
@@ -112,17 +111,16 @@ pub struct EnergyStats {
 }
 
 impl EnergyConfig {
-    /// Wakes above `calls` per member and weight (1 at least), releases when one fewer would have no more than three
-    /// quarters of that, averaged over a second, ten seconds after the last change. No bound on latency.
+    /// Wakes above `calls` per member and weight (1 at least), and releases when one fewer had done for ten seconds. No
+    /// bound on latency.
     #[must_use]
     pub const fn new(calls: u32) -> Self {
         let calls = if calls == 0 { 1 } else { calls };
         Self {
             wake: Q32::from_int(calls),
-            release: Q32::from_bits(Q32::from_int(calls).to_bits() / 4 * 3),
+            release: Q32::from_int(calls),
             latency: Duration::MAX,
             dwell: Duration::from_secs(10),
-            smooth: Duration::from_secs(1),
             least: 1,
         }
     }
@@ -134,7 +132,7 @@ impl EnergyConfig {
         self
     }
 
-    /// Releases one when without it there would be no more calls than this per member and weight. Above
+    /// Releases one when without it there were no more calls than this per member and weight. Above
     /// [`wake_above`](Self::wake_above) it counts as that.
     #[must_use]
     pub const fn release_below(mut self, calls: Q32) -> Self {
@@ -142,25 +140,18 @@ impl EnergyConfig {
         self
     }
 
-    /// Wakes one more when the average latency is above `bound`, though not again within [`smooth`](Self::smooth), and
-    /// releases none while it is above half of it.
+    /// Wakes one more when the average latency is above `bound`, of the latest eight calls at least, and releases none
+    /// while it is above half of it.
     #[must_use]
     pub const fn latency_bound(mut self, bound: Duration) -> Self {
         self.latency = bound;
         self
     }
 
-    /// Releases none sooner than `dwell` after the last change.
+    /// Releases none before the load was low for this long.
     #[must_use]
     pub const fn dwell(mut self, dwell: Duration) -> Self {
         self.dwell = dwell;
-        self
-    }
-
-    /// Averages over `time`: what was so long ago counts half.
-    #[must_use]
-    pub const fn smooth(mut self, time: Duration) -> Self {
-        self.smooth = time;
         self
     }
 
@@ -183,10 +174,11 @@ impl<P> EnergyAware<P> {
             weight: 0,
             seen: None,
             epoch: 0,
-            calls: Q32::ZERO,
+            peak: 0,
+            began: Instant::ZERO,
             latency: 0,
+            heard: 0,
             latest: Instant::ZERO,
-            changed: Instant::ZERO,
             stats: EnergyStats { woken: 0, released: 0, awake_micros: 0, ready_micros: 0 },
         }
     }
@@ -215,25 +207,16 @@ impl<P> EnergyAware<P> {
         view.narrow(&slots[..slots.len().min(self.awake as usize)], self.epoch)
     }
 
-    /// Lets time pass up to `now`, with `calls` out meanwhile.
-    fn pass(&mut self, now: Instant, calls: u32, ready: usize) {
-        let step = saturating_nanos(now.saturating_duration_since(self.latest));
-        if step == 0 {
-            return;
+    /// Lets time pass up to `now`.
+    fn pass(&mut self, now: Instant, ready: usize) {
+        let micros = saturating_nanos(now.saturating_duration_since(self.latest)) / 1_000;
+        // What is less than a microsecond passes with what follows.
+        if micros > 0 {
+            self.latest = self.latest.saturating_add(Duration::from_micros(micros));
+            let add = |sum: u64, members: u64| sum.saturating_add(micros.saturating_mul(members));
+            self.stats.awake_micros = add(self.stats.awake_micros, self.awake.into());
+            self.stats.ready_micros = add(self.stats.ready_micros, ready as u64);
         }
-        self.latest = now;
-        let micros = step / 1_000;
-        self.stats.awake_micros =
-            self.stats.awake_micros.saturating_add(micros.saturating_mul(self.awake.into()));
-        self.stats.ready_micros = self.stats.ready_micros.saturating_add(micros.saturating_mul(ready as u64));
-        let halves = Q32::from_ratio(step, saturating_nanos(self.config.smooth)).unwrap_or(Q32::MAX);
-        let left = exp2_neg(halves);
-        let calls = Q32::from_int(calls);
-        self.calls = if calls >= self.calls {
-            calls.saturating_sub(calls.saturating_sub(self.calls).saturating_mul(left))
-        } else {
-            calls.saturating_add(self.calls.saturating_sub(calls).saturating_mul(left))
-        };
     }
 
     /// Counts the candidates anew after a change of them.
@@ -256,23 +239,21 @@ impl<P> EnergyAware<P> {
     }
 
     /// Wakes as many as the calls that are out and one more need; whether any.
-    fn wake<M: Storage, L: Storage>(&mut self, now: Instant, view: View<'_, M, L>) -> bool {
+    fn wake<M: Storage, L: Storage>(&mut self, view: View<'_, M, L>) -> bool {
         let before = self.awake;
         let calls = u64::from(view.fleet().calls()) + 1;
         let slots = view.slots();
         while (self.awake as usize) < slots.len() {
             let crowded = self.config.wake.mul_int(self.weight) < calls;
-            let settled = now.saturating_duration_since(self.changed) >= self.config.smooth;
-            let late = settled && self.latency > saturating_nanos(self.config.latency);
+            let late = self.heard >= HEARD && self.latency > saturating_nanos(self.config.latency);
             if !crowded && !late {
                 break;
             }
             self.weight += u64::from(view.fleet().weight(slots[self.awake as usize]));
             self.awake += 1;
-            self.changed = now;
             if !crowded {
                 // Only what comes from now on says whether that was enough.
-                self.latency = 0;
+                (self.latency, self.heard) = (0, 0);
             }
         }
         if self.awake > before {
@@ -282,26 +263,30 @@ impl<P> EnergyAware<P> {
         self.awake > before
     }
 
-    /// Releases one if the others can do what there is.
+    /// At the end of a dwell, releases one if the others could have done what there was.
     fn release<M: Storage, L: Storage>(&mut self, now: Instant, view: View<'_, M, L>) {
-        if self.awake <= self.config.least.max(1)
-            || now.saturating_duration_since(self.changed) < self.config.dwell
-            || self.latency > saturating_nanos(self.config.latency) / 2
-        {
+        let calls = view.fleet().calls().saturating_add(1);
+        self.peak = self.peak.max(calls);
+        if now.saturating_duration_since(self.began) < self.config.dwell {
+            return;
+        }
+        let peak = core::mem::replace(&mut self.peak, calls);
+        self.began = now;
+        let quick = self.latency <= saturating_nanos(self.config.latency) / 2;
+        if self.awake <= self.config.least.max(1) || !quick {
             return;
         }
         let Some(last) = view.slots().get(self.awake as usize - 1) else { return };
         let without = self.weight.saturating_sub(view.fleet().weight(*last).into());
-        let limit = self.config.release.min(self.config.wake).mul_int(without);
-        if self.calls <= Q32::from_int(u32::try_from(limit).unwrap_or(u32::MAX))
-            && u64::from(view.fleet().calls()) <= limit
-        {
-            self.changed = now;
+        if u64::from(peak) <= self.config.release.min(self.config.wake).mul_int(without) {
             self.stats.released += 1;
             self.set_awake(view, self.awake - 1);
         }
     }
 }
+
+/// Of how many calls an average latency is, for a member to be woken for it.
+const HEARD: u32 = 8;
 
 impl<P: Policy> Policy for EnergyAware<P> {
     fn choose<M: Storage, L: Storage>(
@@ -311,12 +296,10 @@ impl<P: Policy> Policy for EnergyAware<P> {
         request: &Request<'_>,
         rng: &mut impl Rng,
     ) -> Result<Choice, Refusal> {
-        self.pass(now, view.fleet().calls(), view.slots().len());
+        self.pass(now, view.slots().len());
         self.follow(view);
-        let woken = self.wake(now, view);
-        if !woken {
-            self.release(now, view);
-        }
+        let woken = self.wake(view);
+        self.release(now, view);
         match self.inner.choose(now, self.narrow(view), request, rng) {
             Ok(choice) if woken && self.narrow(view).slots().last() == Some(&choice.slot) => {
                 Ok(Choice { why: Why::Woken, ..choice })
@@ -337,10 +320,10 @@ impl<P: Policy> Policy for EnergyAware<P> {
     }
 
     fn ended<M: Storage, L: Storage>(&mut self, now: Instant, view: View<'_, M, L>, ended: &Ended) {
-        // Until now it was out as well.
-        self.pass(now, view.fleet().calls().saturating_add(1), view.slots().len());
+        self.pass(now, view.slots().len());
         if ended.outcome != Outcome::Ignored {
             let cost = saturating_nanos(view.fleet().cost(ended));
+            self.heard = self.heard.saturating_add(1);
             // An eighth of each, and all of the first.
             self.latency = match self.latency {
                 0 => cost,

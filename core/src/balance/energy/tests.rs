@@ -37,14 +37,14 @@ fn members_wake_with_the_load_and_are_released_one_a_dwell_after_it() {
         let (_, _, lease) = pick(&mut balancer, secs * 1_000, Request::new());
         balancer.complete(Instant::from_secs(secs), lease, Outcome::Success).expect("in time");
         let awake = balancer.policy().awake();
-        assert_eq!(awake, 6u32.saturating_sub(secs as u32 / 10).max(1), "{secs}");
+        assert_eq!(awake, 7u32.saturating_sub(secs as u32 / 10).clamp(1, 6), "{secs}");
         assert!(before - awake <= 1);
         before = awake;
     }
     let stats = balancer.policy().stats();
     assert_eq!((stats.woken, stats.released), (6, 5));
-    // Six for ten seconds, five for ten, …, two for ten, then one.
-    assert!((stats.awake_micros / 1_000_000).abs_diff(60 + 50 + 40 + 30 + 20 + 29) <= 6, "{stats:?}");
+    // Six for twenty seconds, the first ten of which were busy, five for ten, …, two for ten, then one.
+    assert_eq!(stats.awake_micros / 1_000_000, 120 + 50 + 40 + 30 + 20 + 19);
     assert_eq!(stats.ready_micros, 8 * 79 * 1_000_000);
 }
 
@@ -66,14 +66,21 @@ fn a_request_that_avoids_those_awake_gets_another() {
 fn late_answers_wake_one_more_and_keep_it() {
     let bound = Duration::from_millis(50);
     let mut balancer = saving(EnergyConfig::new(4).latency_bound(bound));
-    let (_, _, lease) = pick(&mut balancer, 0, Request::new());
-    balancer.complete(Instant::from_millis(60), lease, Outcome::Success).expect("in time");
-    let (_, _, lease) = pick(&mut balancer, 1_060, Request::new());
-    assert_eq!(balancer.policy().awake(), 2);
-    balancer.complete(Instant::from_millis(1_100), lease, Outcome::Success).expect("in time");
+    let mut call = |start: u64, took| {
+        let (_, _, lease) = pick(&mut balancer, start, Request::new());
+        balancer.complete(Instant::from_millis(start + took), lease, Outcome::Success).expect("in time");
+        balancer.policy().awake()
+    };
+    for nth in 0..8 {
+        assert_eq!(call(nth * 100, 60), 1);
+    }
+    assert_eq!(call(1_000, 40), 2);
     // The average is above half of the bound for now, so nobody is released.
-    pick(&mut balancer, 30_000, Request::new());
-    assert_eq!(balancer.policy().awake(), 2);
+    assert_eq!((call(12_000, 20), call(24_000, 20)), (2, 2));
+    for nth in 0..8 {
+        call(25_000 + nth * 100, 20);
+    }
+    assert_eq!(call(40_000, 20), 1);
 }
 
 proptest! {

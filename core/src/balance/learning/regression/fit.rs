@@ -99,7 +99,7 @@ impl Fit {
         }
         // No work takes less than nothing, and none that was like this took less than a sliver of the usual.
         let usual = i128::from(self.times[0]) * (1 << POINT) / i128::from(self.products[0][0].max(1));
-        let time = (sum >> SUM_POINT).max(usual >> 6).max(0);
+        let time = (sum >> SUM_POINT).max(usual >> 12).max(0);
         let nanos = if u32::from(self.time_bits) >= POINT {
             time << (u32::from(self.time_bits) - POINT)
         } else {

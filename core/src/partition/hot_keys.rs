@@ -91,7 +91,7 @@ const EVIDENCE: u64 = 16;
 ///
 /// # Complexity
 ///
-/// *O*(length of the key), and one step for each choice of a hot key. 48 bytes a counter and 8 bytes a part.
+/// *O*(length of the key), and one step for each choice of a hot key. 40 bytes a counter and 8 bytes a part.
 ///
 /// # Concurrency
 ///

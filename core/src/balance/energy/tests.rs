@@ -77,7 +77,7 @@ fn late_answers_wake_one_more_and_keep_it() {
     assert_eq!(call(1_000, 40), 2);
     // The average is above half of the bound for now, so nobody is released.
     assert_eq!((call(12_000, 20), call(24_000, 20)), (2, 2));
-    for nth in 0..8 {
+    for nth in 0..20 {
         call(25_000 + nth * 100, 20);
     }
     assert_eq!(call(40_000, 20), 1);

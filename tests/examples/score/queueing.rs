@@ -439,7 +439,7 @@ fn idle() -> Vec<Job> {
         let (summary, stats) = case.run(policy);
         let busy: f64 = stats.iter().map(|server| server.busy.as_secs_f64()).sum();
         let held = summary.mean_held.to_bits() as f64 / Q32::ONE.to_bits() as f64;
-        held - busy / summary.elapsed.as_secs_f64()
+        (held - busy / summary.elapsed.as_secs_f64()).max(0.0)
     }
     let ratio = |load: u64, dispatchers: u32, bound: Bound| {
         job(move || {

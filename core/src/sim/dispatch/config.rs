@@ -63,6 +63,7 @@ pub struct Config {
     pub(super) network: Duration,
     pub(super) probe_network: Duration,
     pub(super) idle_reports: bool,
+    pub(super) work_known: bool,
 }
 
 impl Default for Config {
@@ -87,6 +88,7 @@ impl Config {
             network: Duration::ZERO,
             probe_network: Duration::ZERO,
             idle_reports: false,
+            work_known: false,
         }
     }
 
@@ -154,6 +156,13 @@ impl Config {
     /// A server that runs out of work reports so to one dispatcher, by chance: join-idle-queue's other half.
     pub const fn idle_reports(mut self, reports: bool) -> Self {
         self.idle_reports = reports;
+        self
+    }
+
+    /// Balancers are told each request's work, in microseconds, as its one feature: what a learning policy estimates run times
+    /// from.
+    pub const fn work_known(mut self, known: bool) -> Self {
+        self.work_known = known;
         self
     }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::calls::{Call, Stage};
 use super::event::{End, Event, Unplaced, What};
-use super::server::{Change, Fault, NONE, slowness};
+use super::server::{Change, Fault, NONE, Station, slowness};
 use super::{ChangeError, Config, Dispatch, Information, Probe};
 use crate::balance::{FleetError, Outcome, Pick, Policy, Report, Request};
 use crate::rng::SplitMix64;
@@ -12,6 +12,8 @@ use crate::storage::Storage;
 use crate::time::saturating_nanos;
 use crate::{Instant, Rng};
 
+/// Servers that may be avoided at one time.
+const AVOIDED: u32 = 8;
 /// Probes that a dispatcher may send for one request.
 const PROBES: u32 = 16;
 
@@ -213,7 +215,25 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
             self.calls.remove(at);
             return self.refuse(number, dispatcher, Unplaced::NoDispatcher);
         };
-        let mut request = Request::new();
+        let mut avoided = [0; AVOIDED as usize];
+        let mut count = 0;
+        if self.avoided > 0 {
+            let member = |(server, station): (usize, &Station)| {
+                map.members.get(server).copied().flatten().filter(|_| station.avoided)
+            };
+            let members = self.stations.iter().enumerate().filter_map(member);
+            for (place, member) in avoided.iter_mut().zip(members) {
+                *place = member.slot();
+                count += 1;
+            }
+        }
+        let features;
+        let mut request = Request::new().avoid(&avoided[..count]);
+        if self.config.work_known {
+            let work = if call.given { call.work } else { self.config.service.at(call.work) };
+            features = [u32::try_from(work / 1_000).unwrap_or(u32::MAX)];
+            request = request.features(&features);
+        }
         if let Some(key) = key {
             request = request.key_hash(key);
         }
@@ -539,6 +559,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
                 let total = others - u64::from(station.spec.weight) + u64::from(weight);
                 if total > u64::from(u32::MAX) { Err(ChangeError::Weight) } else { Ok(()) }
             }
+            Change::Avoid if !station.avoided && self.avoided == AVOIDED => Err(ChangeError::TooManyAvoided),
             _ => Ok(()),
         }
     }
@@ -574,6 +595,13 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
                         _ => fleet.resume(member),
                     };
                 }
+            }
+            Change::Avoid | Change::Allow => {
+                let station = &mut self.stations[server as usize];
+                let before = station.avoided;
+                // A plan may come when there are eight already, and then changes nothing.
+                station.avoided = change == Change::Avoid && (before || self.avoided < AVOIDED);
+                self.avoided = self.avoided - u32::from(before) + u32::from(station.avoided);
             }
             Change::Speed(speed) => self.stations[server as usize].spec.speed = speed,
             Change::Weight(weight) => {

@@ -12,6 +12,7 @@ mod engine;
 mod event;
 mod figures;
 mod keys;
+mod series;
 mod server;
 mod service;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use self::config::{Config, ConfigError, Information};
 pub use self::event::{End, Event, Unplaced, What};
 pub use self::figures::{ServerStats, Summary};
 pub use self::keys::{Keys, KeysError};
+pub use self::series::{Series, Window};
 pub use self::server::{Change, Fault, Outage, Server, ServerError};
 pub use self::service::{Service, ServiceError};
 
@@ -117,6 +119,8 @@ pub struct Dispatch<
     last_pushed: Instant,
     /// The next request that the configuration's arrivals bring.
     arrival: Option<Arrival>,
+    /// How many servers requests avoid.
+    avoided: u32,
     /// Requests that came so far.
     number: u64,
     snapshot_at: Option<Instant>,
@@ -178,6 +182,7 @@ impl<P: Policy, const D: usize, const M: usize, const R: usize, const H: usize>
             pushed: Line::new(),
             last_pushed: Instant::ZERO,
             arrival: Arrival::after(&config, Instant::ZERO, 0),
+            avoided: 0,
             number: 0,
             snapshot_at: config.snapshot_after(Instant::ZERO),
             owners,
@@ -237,6 +242,7 @@ impl<P: Policy>
             pushed: Line::new(),
             last_pushed: Instant::ZERO,
             arrival: Arrival::after(&config, Instant::ZERO, 0),
+            avoided: 0,
             number: 0,
             snapshot_at: config.snapshot_after(Instant::ZERO),
             owners: list,
@@ -280,6 +286,8 @@ pub enum ChangeError {
     Weight,
     /// There is no room for another plan. Remedy: a larger capacity for requests, which is that for plans.
     Full,
+    /// Eight servers are avoided already. Remedy: allow one of them, or take servers out of the fleets instead.
+    TooManyAvoided,
     /// It would happen before now. Remedy: a later time, or [`Dispatch::apply`].
     Late,
 }
@@ -291,6 +299,7 @@ impl fmt::Display for ChangeError {
             Self::Speed => "a server's speed must be above 0",
             Self::Weight => "the weights together exceed 32 bits; use smaller ones",
             Self::Full => "no room for another plan; choose a larger capacity for requests",
+            Self::TooManyAvoided => "eight servers are avoided already; allow one of them first",
             Self::Late => "a change cannot happen before now; choose a later time",
         })
     }

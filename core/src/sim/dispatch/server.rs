@@ -141,7 +141,8 @@ impl Server {
         self
     }
 
-    /// Leaves at `at`: gets nothing new from then on, and finishes what it has.
+    /// Leaves at `at`: gets nothing new from then on, and finishes what it has. For one that takes what it has with it,
+    /// let it go [down](Fault::Down) at the same time.
     #[must_use]
     pub const fn leaves_at(mut self, at: Instant) -> Self {
         self.leaves_at = Some(at);
@@ -294,6 +295,11 @@ pub enum Change {
     Speed(Q32),
     /// Balancers are told this weight.
     Weight(u32),
+    /// Every request names it among those to avoid, as a retry does with those that it was tried on. Eight servers at
+    /// most.
+    Avoid,
+    /// Requests avoid it no longer.
+    Allow,
 }
 
 impl Change {
@@ -310,6 +316,8 @@ impl Change {
             Self::MarkUp => [6, 0],
             Self::Speed(speed) => [7, speed.to_bits()],
             Self::Weight(weight) => [8, weight as u64],
+            Self::Avoid => [9, 0],
+            Self::Allow => [10, 0],
         }
     }
 }
@@ -323,6 +331,7 @@ pub(super) struct Station {
     pub(super) spec: Traits,
     pub(super) fault: Option<Fault>,
     pub(super) present: bool,
+    pub(super) avoided: bool,
     /// Since when it warms up.
     pub(super) since: Instant,
     pub(super) queue: Line,
@@ -370,6 +379,7 @@ impl Station {
             spec: server.traits,
             fault: server.fault,
             present: false,
+            avoided: false,
             since: Instant::ZERO,
             queue: Line::new(),
             waiting: 0,

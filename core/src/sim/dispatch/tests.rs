@@ -555,11 +555,49 @@ fn what_comes_before_the_figures_begin_counts_nowhere() {
     assert_eq!((summary.elapsed, stats.busy, stats.utilisation), (110 * MILLI, 110 * MILLI, Q32::ONE));
 }
 
+#[test]
+fn requests_avoid_what_they_are_told_to() {
+    let mut sim = small(Config::new().service(Service::constant(MILLI)), 1, &[Server::new(); 8]);
+    let mut rng = rng();
+    for server in 0..7 {
+        sim.apply(server, Change::Avoid).unwrap();
+        sim.apply(server, Change::Avoid).unwrap();
+    }
+    let mut pick = |sim: &mut Small| {
+        sim.push(sim.now(), None, None).unwrap();
+        let what = sim.step(&mut rng).unwrap().what;
+        sim.run(u64::MAX, &mut rng);
+        what
+    };
+    let why = Unplaced::Balancer(Refusal::Avoided);
+    for request in 0..3 {
+        assert!(matches!(pick(&mut sim), What::Picked { server: 7, .. }), "{request}");
+    }
+    sim.apply(7, Change::Avoid).unwrap();
+    assert_eq!(pick(&mut sim), What::Refused { request: 3, dispatcher: 0, why });
+    sim.apply(2, Change::Allow).unwrap();
+    assert!(matches!(pick(&mut sim), What::Picked { server: 2, .. }));
+    sim.apply(2, Change::Allow).unwrap();
+    sim.apply(2, Change::Leave).unwrap();
+    assert_eq!(pick(&mut sim), What::Refused { request: 5, dispatcher: 0, why });
+    sim.apply(2, Change::Avoid).unwrap();
+    assert_eq!(sim.avoided, 8);
+    // A ninth is more than a request can name.
+    let mut sim =
+        Dispatch::<RoundRobin, Inline<1>, Inline<9>, Inline<9>, Inline<0>>::new(Config::new()).unwrap();
+    for server in 0..9 {
+        sim.insert(Server::new()).unwrap();
+        let full = sim.apply(server, Change::Avoid).map(|_| ());
+        assert_eq!(full, if server < 8 { Ok(()) } else { Err(ChangeError::TooManyAvoided) });
+    }
+}
+
 /// Takes what it is told of the loads, and always chooses the slot that told the least.
 #[derive(Debug, Default)]
 struct Told {
     loads: [u32; 4],
     reports: u32,
+    features: u32,
     probing: bool,
 }
 
@@ -575,6 +613,7 @@ impl Policy for Told {
         let slot =
             *candidates.min_by_key(|slot| self.loads[**slot as usize]).ok_or_else(|| view.refusal())?;
         self.probing = true;
+        self.features = request.feature_values().iter().sum();
         Ok(crate::balance::Choice { slot, why: crate::balance::Why::LeastLoaded })
     }
 
@@ -647,6 +686,14 @@ fn snapshots_answers_and_probes_tell_the_loads() {
         (sim.balancer(0).unwrap().policy().loads, sim.balancer(0).unwrap().policy().reports),
         ([0; 4], 4)
     );
+
+    let mut sim = informed(Config::new().work_known(true));
+    sim.push(at(0), None, Some(7 * MILLI)).unwrap();
+    sim.push(at(1), None, None).unwrap();
+    sim.run_until(at(0), &mut rng);
+    assert_eq!(sim.balancer(0).unwrap().policy().features, 7_000);
+    sim.run_until(at(1), &mut rng);
+    assert_eq!(sim.balancer(0).unwrap().policy().features, 10_000);
 
     let mut sim = informed(Config::new().idle_reports(true));
     sim.push(at(0), None, None).unwrap();

@@ -199,7 +199,8 @@ impl<P: Storage> Points<P> {
     /// The slot of a point that follows the one of `slot`.
     pub(super) fn after(&self, slot: usize) -> usize {
         let slots = self.slots();
-        // All slots up to a point's own repeat it, and so does the end of the table the first.
+        // All slots up to a point's own repeat it, and those behind the last point stand for the first.
+        let slot = if slots[slot][1] == END { 0 } else { slot };
         let own = slots[slot..].iter().take_while(|other| **other == slots[slot]).count();
         if slot + own < slots.len() && slots[slot + own][1] != END { slot + own } else { 0 }
     }
@@ -227,7 +228,7 @@ impl<P: Storage> Points<P> {
                 rest = self.place(rest);
             }
         });
-        self.close(first);
+        self.close(&first);
     }
 
     /// Takes out the points of `node`.
@@ -235,7 +236,7 @@ impl<P: Storage> Points<P> {
         self.open();
         self.settle(|slot| slot as u32 != node);
         // The others are in order.
-        self.close(|_, _| false);
+        self.close(&|_, _| false);
     }
 
     /// Empties the slots that repeat another.
@@ -293,14 +294,14 @@ impl<P: Storage> Points<P> {
 
     /// Lets each empty slot repeat the next point, and those behind the last the first one. `first` says which of two
     /// nodes comes first where they share a position.
-    fn close(&mut self, first: impl Fn(u32, u32) -> bool) {
+    fn close(&mut self, first: &dyn Fn(u32, u32) -> bool) {
         let slots = self.slots_mut();
         let Some([lead, _]) = slots.iter().copied().find(|slot| get(*slot) != EMPTY) else {
             self.len = 0;
             return;
         };
         let mut next = point(END, lead);
-        let mut len = 0;
+        let (mut len, mut twice) = (0, false);
         for i in (0..slots.len()).rev() {
             let old = get(slots[i]);
             let empty = old == EMPTY;
@@ -309,7 +310,7 @@ impl<P: Storage> Points<P> {
             next = if empty { next } else { old };
             slots[i] = split(next);
             if tied {
-                settle_tie(&mut slots[i..], &first);
+                twice |= settle_tie(&mut slots[i..], first);
                 next = get(slots[i]);
             }
         }
@@ -319,16 +320,93 @@ impl<P: Storage> Points<P> {
             slot[0] = lead;
         }
         self.len = len;
+        if twice {
+            // The same point again is taken for a repetition and falls away; those behind it move up.
+            self.open();
+            self.settle(|_| true);
+            self.close(first);
+        }
     }
 }
 
-/// Moves the first of `slots` behind those with the same position whose nodes come before its own.
+/// Moves the first of `slots` behind those with the same position whose nodes come before its own. Says whether it
+/// is there already.
 #[cold]
-fn settle_tie(slots: &mut [Slot], first: impl Fn(u32, u32) -> bool) {
+fn settle_tie(slots: &mut [Slot], first: impl Fn(u32, u32) -> bool) -> bool {
     for i in 1..slots.len() {
         if slots[i][1] != slots[i - 1][1] || !first(slots[i][0], slots[i - 1][0]) {
-            break;
+            return slots[i] == slots[i - 1];
         }
         slots.swap(i - 1, i);
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Heap;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// Positions where trouble is: shared ones, both ends, and runs that overflow the last slots.
+    fn positions() -> impl Strategy<Value = u32> {
+        prop_oneof![0u32..4, Just(1 << 31), END - 40..=END, any::<u32>()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn finds_what_a_sorted_list_finds(
+            groups in prop::collection::vec((prop::collection::vec(positions(), 0..30), any::<bool>()), 1..6),
+            spare in 0u32..30,
+            asked in prop::collection::vec(positions(), 20),
+        ) {
+            let count: usize = groups.iter().map(|(points, _)| points.len()).sum();
+            let mut table = Points::<Heap>::with_capacity(count as u32 + spare);
+            let mut model: Vec<(u32, u32)> = Vec::new();
+            // Nodes with greater numbers come first, so that the order of numbers is not by chance the right one.
+            let first = |a: u32, b: u32| a > b;
+            let steps = groups.iter().zip(0u32..).map(|((points, _), node)| (node, Some(points)));
+            let removals = groups.iter().zip(0u32..).filter(|((_, goes), _)| *goes).map(|(_, node)| (node, None));
+            for (node, points) in steps.chain(removals) {
+                if let Some(points) = points {
+                    table.insert(points.iter().map(|position| (*position, node)), first);
+                    model.extend(points.iter().map(|position| ((*position).min(END - 1), node)));
+                } else {
+                    table.remove(node);
+                    model.retain(|(_, other)| *other != node);
+                }
+                model.sort_unstable_by_key(|(position, node)| (*position, !node));
+                let mut distinct = model.clone();
+                distinct.dedup();
+                prop_assert_eq!(table.points().collect::<Vec<_>>(), &distinct[..]);
+                prop_assert_eq!(table.arcs().map(|(_, arc)| arc).sum::<u64>(), u64::from(!model.is_empty()) << 32);
+                prop_assert_eq!(table.len_of(node), distinct.iter().filter(|(_, other)| *other == node).count());
+                for position in &asked {
+                    let at = distinct.partition_point(|(other, _)| other < position);
+                    let expected = distinct.get(at).or(distinct.first());
+                    prop_assert_eq!(table.owner(*position), expected.map(|(_, node)| *node));
+                    let Some(mut slot) = table.find(*position) else { continue };
+                    // Once around, from point to point.
+                    for (other, node) in distinct.iter().cycle().skip(at % distinct.len()).take(distinct.len()) {
+                        prop_assert_eq!(table.ahead(slot, *position), (other.wrapping_sub(*position), *node));
+                        slot = table.after(slot);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_full_of_one_position_still_finds_it() {
+        for position in [0, 1 << 30, END] {
+            let mut table = Points::<Heap>::with_capacity(500);
+            table.insert((0..500).map(|node| (position, node)), |a, b| a < b);
+            assert_eq!((table.len(), table.owner(0), table.owner(END)), (500, Some(0), Some(0)));
+            table.remove(0);
+            assert_eq!((table.len(), table.owner(7)), (499, Some(1)));
+        }
     }
 }

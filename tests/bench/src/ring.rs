@@ -208,3 +208,31 @@ fn mpchash_ring(nodes: u32) -> mpchash::HashRing<u32> {
     }
     ring
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use divvy::ring::Ketama;
+
+    #[test]
+    fn ketama_agrees_with_pingora_key_by_key() {
+        let servers: Vec<SocketAddr> =
+            (0..40u8).map(|last| SocketAddr::from(([10, 1, 2, last], 8_000 + u16::from(last)))).collect();
+        let weight = |at: usize| at as u32 % 4 + 1;
+        let buckets: Vec<pingora_ketama::Bucket> = servers
+            .iter()
+            .enumerate()
+            .map(|(at, server)| pingora_ketama::Bucket::new(*server, weight(at)))
+            .collect();
+        let theirs = pingora_ketama::Continuum::new(&buckets);
+        let mut ours = Ketama::<Heap, Heap>::with_capacity(40, 160 * 100);
+        for (at, server) in servers.iter().enumerate() {
+            let server = Ketama::server(at as u32, server.to_string().as_bytes()).weight(weight(at));
+            ours.insert(server).expect("room for all");
+        }
+        for key in keys() {
+            let owner = ours.owner_of(key.as_bytes()).map(|at| servers[at as usize]);
+            assert_eq!(owner, theirs.node(key.as_bytes()), "{key}");
+        }
+    }
+}

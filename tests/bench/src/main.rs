@@ -15,6 +15,7 @@ mod ring;
 mod rounds;
 mod run;
 mod sketch;
+mod table;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ const BENCHES: &[Bench] = &[
         run: mpmc::table,
     },
     Bench { name: "ring", about: "consistent hashing", rounds: 21, run: ring::table },
+    Bench { name: "table", about: "consistent hashing without a circle", rounds: 21, run: table::table },
     Bench { name: "balance", about: "choosing a member and accounting for the call", rounds: 21, run: balance::table },
     Bench { name: "partition", about: "cutting work", rounds: 21, run: partition::table },
     Bench { name: "sketch", about: "counting heavy keys and values", rounds: 21, run: sketch::table },

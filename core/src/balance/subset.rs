@@ -189,7 +189,9 @@ impl<P, S: Storage> Subset<P, S> {
             }
         } else if hand > 0 {
             let mut table = Table { cards: &mut self.cards, all, hand };
-            table.deal(self.caller, &mut self.last, |slot| drop(slots.push(slot)));
+            table.deal(self.caller, &mut self.last, |slot| {
+                let _ = slots.push(slot);
+            });
         }
         slots.sort_unstable();
         // The candidates that are, or are not, in the hand.

@@ -214,9 +214,10 @@ impl<P, S: Storage> ZoneAware<P, S> {
         let mut at = 0;
         while let Some(zone) = self.zones.get(at) {
             let name = zone.name;
-            match view.slots().iter().any(|slot| fleet.zone(*slot) == name) {
-                true => at += 1,
-                false => drop(self.zones.swap_remove(at)),
+            if view.slots().iter().any(|slot| fleet.zone(*slot) == name) {
+                at += 1;
+            } else {
+                self.zones.swap_remove(at);
             }
         }
         for &slot in view.slots() {
@@ -441,6 +442,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         /// Whatever the zones' sizes and traffic: every member gets its weight's share, and what can stay near does.
         #[test]
         fn every_member_gets_its_share(

@@ -1,6 +1,6 @@
 //! Probes in the background, under change, with the usual parameters and with a small pool.
 
-use super::drive::{MEMBERS, drive};
+use super::drive::drive;
 use crate::Digest;
 use divvy::balance::{Prequal, PrequalConfig};
 use divvy::fixed::Q32;

@@ -78,10 +78,10 @@ impl Pool {
 
     /// Takes `probe` in, in place of an older one of the same member or else of the oldest.
     pub(super) fn insert(&mut self, probe: Probe, size: usize) {
-        match self.position(probe.slot) {
-            Some(at) => drop(self.0.remove(at)),
-            None if self.0.len() >= size => drop(self.0.remove(0)),
-            None => {}
+        if let Some(at) = self.position(probe.slot) {
+            self.0.remove(at);
+        } else if self.0.len() >= size {
+            self.0.remove(0);
         }
         // There is a place now: this cannot be refused.
         let _ = self.0.push(probe);
@@ -111,10 +111,11 @@ impl Pool {
     /// The probe of `slot` was followed.
     pub(super) fn used(&mut self, slot: u32) {
         if let Some(at) = self.position(slot) {
-            match self.0[at].uses {
-                0 | 1 => drop(self.0.remove(at)),
-                u32::MAX => {}
-                _ => self.0[at].uses -= 1,
+            let left = self.0[at].uses;
+            if left <= 1 {
+                self.0.remove(at);
+            } else if left != u32::MAX {
+                self.0[at].uses = left - 1;
             }
         }
     }

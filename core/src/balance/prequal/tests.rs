@@ -93,8 +93,12 @@ proptest! {
                     let newest = balancer.policy().pool().last().unwrap();
                     prop_assert_eq!((newest.slot(), newest.in_flight()), (slot, load));
                 }
-                Step::Probe => drop(balancer.probe(now, &mut rng)),
-                Step::Complete => drop(calls.pop().map(|lease| balancer.complete(now, lease, Outcome::Success))),
+                Step::Probe => {
+                    balancer.probe(now, &mut rng);
+                }
+                Step::Complete => {
+                    let _ = calls.pop().map(|lease| balancer.complete(now, lease, Outcome::Success));
+                }
                 Step::Replace(slot) => {
                     // Its calls run out first, so that the next one gets its slot.
                     now = now.saturating_add(Duration::from_secs(6));

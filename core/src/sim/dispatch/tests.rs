@@ -1,3 +1,5 @@
+#![allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::vec;

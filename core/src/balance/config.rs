@@ -190,7 +190,7 @@ impl Config {
             },
         };
         Ok(Tuning {
-            alpha: share(alpha),
+            alpha,
             gain: gain(self.window),
             halvings: halvings(tau),
             penalty: match self.penalty {
@@ -237,7 +237,7 @@ pub(super) struct Tuning {
     /// The nanoseconds of a slow start; 0: there is none.
     pub(super) ramp: u64,
     /// The weight of the newest latency × 2³².
-    pub(super) alpha: u32,
+    pub(super) alpha: u64,
     /// The weight of the newest response in rates × 2³².
     pub(super) gain: u32,
     /// × 2³².

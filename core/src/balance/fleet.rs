@@ -124,13 +124,13 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     ///
     /// [`FleetError`]; nothing changed.
     pub fn insert(&mut self, now: Instant, member: Member) -> Result<MemberId, FleetError> {
+        self.clock(now);
         if self.slots.iter().any(|slot| slot.is_member() && slot.key == member.key) {
             return Err(FleetError::Duplicate);
         }
         if self.weight.checked_add(member.weight).is_none() {
             return Err(FleetError::TooHeavy);
         }
-        self.clock(now);
         let id = self.enter(member)?;
         self.changed();
         Ok(id)
@@ -175,8 +175,8 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     ///
     /// [`FleetError::Unknown`]; nothing changed.
     pub fn remove(&mut self, now: Instant, id: MemberId) -> Result<(), FleetError> {
-        self.find(id)?.leave();
         self.clock(now);
+        self.find(id)?.leave();
         self.changed();
         Ok(())
     }

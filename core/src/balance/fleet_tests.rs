@@ -96,6 +96,7 @@ fn check(ops: Vec<Op>) -> Result<(), TestCaseError> {
                 }
             }
             Op::Sync(names) => {
+                latest = latest.max(clock);
                 let list: Vec<_> = names.iter().map(|name| Member::new(NAMES[*name])).collect();
                 let held = |n: usize| names.contains(&n) || in_flight(&calls, n) > 0;
                 let result = balancer.fleet_mut().sync(now, &list);
@@ -105,7 +106,6 @@ fn check(ops: Vec<Op>) -> Result<(), TestCaseError> {
                     prop_assert_eq!(result, Err(FleetError::Full));
                 } else {
                     prop_assert!(result.is_ok());
-                    latest = latest.max(clock);
                     for (name, known) in known.iter_mut().enumerate() {
                         let id = balancer.fleet().find_name(NAMES[name]);
                         prop_assert_eq!(id.is_some(), names.contains(&name));

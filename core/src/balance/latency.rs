@@ -40,8 +40,8 @@ const fn scale(n: u64, share: u64) -> u64 {
 }
 
 /// `old` moved by this share of the way to `new`.
-const fn towards(old: u64, new: u64, share: u32) -> u64 {
-    let way = scale(old.abs_diff(new), share as u64);
+const fn towards(old: u64, new: u64, share: u64) -> u64 {
+    let way = scale(old.abs_diff(new), share);
     if new >= old { old + way } else { old - way }
 }
 

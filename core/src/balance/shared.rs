@@ -335,7 +335,7 @@ mod tests {
         for policy in ALL {
             let balancer = ready::<6>(policy);
             let mut rng = Xoshiro256PlusPlus::seed(1);
-            [0, 3, 4].map(|slot| balancer.set_ready(slot, false));
+            [0, 3, 4].iter().for_each(|slot| balancer.set_ready(*slot, false));
             let mut seen = [false; 6];
             for key in 0..200u32 {
                 let key = key.to_le_bytes();
@@ -346,7 +346,7 @@ mod tests {
             assert_eq!(seen, [false, false, true, false, false, true], "{policy:?}");
             let none = balancer.pick(&Request::new().avoid(&[1, 2, 5]), &mut rng);
             assert_eq!(none.unwrap_err(), Refusal::Avoided);
-            [1, 2, 5].map(|slot| balancer.set_ready(slot, false));
+            [1, 2, 5].iter().for_each(|slot| balancer.set_ready(*slot, false));
             assert_eq!(balancer.pick(&Request::new(), &mut rng).unwrap_err(), Refusal::NoneReady);
             let empty = SharedBalancer::<Inline<0>>::new(policy);
             assert_eq!(empty.pick(&Request::new().key(b"k"), &mut rng).unwrap_err(), Refusal::Empty);

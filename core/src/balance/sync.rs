@@ -48,8 +48,8 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// # Ok::<(), FleetError>(())
     /// ```
     pub fn sync(&mut self, now: Instant, members: &[Member]) -> Result<Synced, FleetError> {
-        self.check(members)?;
         self.clock(now);
+        self.check(members)?;
         let mut synced = Synced::default();
         for slot in &mut *self.slots {
             if slot.is_member() && !members.iter().any(|member| member.key == slot.key) {

@@ -3,6 +3,7 @@
 //! `cargo run --release -p divvy-tests --example score` prints a Markdown table, with `-- --json` one JSON object. Where
 //! a bound breaks, the exit code is 1. All seeds are fixed, so every run gives the same figures.
 
+mod balance;
 mod dag;
 mod figure;
 mod learning;
@@ -10,12 +11,14 @@ mod lease;
 mod limit;
 mod memory;
 mod partition;
+mod policies;
 mod priority;
 mod queueing;
 mod retry;
 mod ring;
 mod sched;
 mod sketch;
+mod weighted;
 mod zipf;
 
 use figure::Figure;
@@ -39,7 +42,10 @@ fn main() -> ExitCode {
         partition::figures(),
         ring::figures(),
         sketch::figures(),
+        balance::figures(),
         learning::figures(),
+        policies::figures(),
+        weighted::figures(),
         lease::figures(),
         queueing::figures(),
         memory::figures(),

@@ -4,6 +4,7 @@ mod affinity;
 mod anchor;
 mod annealed;
 mod balance_hash;
+mod balance_shared;
 mod c3;
 mod consistent;
 mod dag;
@@ -12,6 +13,7 @@ mod drive;
 mod energy;
 mod even;
 mod fixed;
+mod fleet;
 mod gcra;
 mod hash;
 mod hash_partition;
@@ -23,14 +25,19 @@ mod jump_back;
 mod karger;
 mod ketama;
 mod lease;
+mod least_loaded;
+mod least_response_time;
 mod low_discrepancy;
 mod lpt;
 mod maglev;
 mod membership;
 mod mpmc;
 mod multi_probe;
+mod outlier;
+mod p2c;
 mod prequal;
 mod priority;
+mod random;
 mod range;
 mod registry_all;
 mod regression;
@@ -38,8 +45,10 @@ mod rendezvous;
 mod retry;
 mod ring_audit;
 mod rng;
+mod round_robin;
 mod sched;
 mod sim_dispatch;
+mod slow_start;
 mod smooth;
 mod space_saving;
 mod stealing;
@@ -47,6 +56,7 @@ mod subset;
 mod thompson;
 mod traffic;
 mod ucb;
+mod weighted_least_loaded;
 mod zone;
 
 /// One part of the core, driven from a seed that is part of the scenario.
@@ -105,4 +115,14 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "sched", run: sched::run },
     Scenario { name: "sim-stealing", run: stealing::run },
     Scenario { name: "sim-dispatch", run: sim_dispatch::run },
+    Scenario { name: "round-robin", run: round_robin::run },
+    Scenario { name: "random", run: random::run },
+    Scenario { name: "least-response-time", run: least_response_time::run },
+    Scenario { name: "least-loaded", run: least_loaded::run },
+    Scenario { name: "weighted-least-loaded", run: weighted_least_loaded::run },
+    Scenario { name: "p2c", run: p2c::run },
+    Scenario { name: "fleet", run: fleet::run },
+    Scenario { name: "outlier", run: outlier::run },
+    Scenario { name: "slow-start", run: slow_start::run },
+    Scenario { name: "balance-shared", run: balance_shared::run },
 ];

@@ -8,6 +8,7 @@ use divvy::limit::{Gcra, Quota};
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::PriorityQueue;
 use divvy::retry::Backoff;
+use divvy::ring::{Anchor, JumpBack, Maglev};
 use divvy::rng::{SplitMix64, Xoshiro256PlusPlus};
 use divvy::storage::Inline;
 use divvy::{Instant, fixed::Q32};
@@ -38,4 +39,9 @@ fn items_cost_what_is_documented() {
     type Graph<const N: usize, const E: usize> = Dag<Inline<N>, Inline<E>>;
     assert_eq!(each(size_of::<Graph<200, 8>>(), size_of::<Graph<100, 8>>()), 36);
     assert_eq!(each(size_of::<Graph<8, 200>>(), size_of::<Graph<8, 100>>()), 8);
+    assert_eq!(each(size_of::<Anchor<Inline<200>>>(), size_of::<Anchor<Inline<100>>>()), 40);
+    assert_eq!(each(size_of::<JumpBack<Inline<200>>>(), size_of::<JumpBack<Inline<100>>>()), 28);
+    type Table<const N: usize, const M: usize> = Maglev<Inline<N>, Inline<M>>;
+    assert_eq!(each(size_of::<Table<200, 251>>(), size_of::<Table<100, 251>>()), 48);
+    assert_eq!(each(size_of::<Table<8, 211>>(), size_of::<Table<8, 101>>()), 8 * 110 / 100);
 }

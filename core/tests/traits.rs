@@ -9,6 +9,9 @@ use divvy::limit::{Admit, Gcra, Quota, QuotaError};
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::{CapacityError, Deque, Mpmc, PriorityQueue, Steal};
 use divvy::retry::{Backoff, BackoffError, Retry};
+use divvy::ring::{
+    Algorithm, Anchor, ChangeError, JumpBack, Maglev, Node, Progress, TableError, UnknownAlgorithm,
+};
 use divvy::rng::{SplitMix64, Xoshiro256PlusPlus};
 use divvy::sched::{EventCount, Park, Scheduler, Source, Wake, WorkerStats};
 use divvy::storage::{Full, Inline};
@@ -25,6 +28,7 @@ fn values_are_plain() {
     is_plain::<(Instant, Q32, SplitMix64, Xoshiro256PlusPlus)>();
     is_plain::<(Even, HashPartition, Lease, Backoff, Quota, Gcra, NodeId, NodeState)>();
     is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Park, WorkerStats)>();
+    is_plain::<(Algorithm, Node, Progress)>();
 }
 
 #[test]
@@ -37,11 +41,15 @@ fn refusals_are_errors() {
     is_error::<QuotaError>();
     is_error::<BackoffError>();
     is_error::<CapacityError>();
+    is_error::<ChangeError>();
+    is_error::<TableError>();
+    is_error::<UnknownAlgorithm>();
 }
 
 #[test]
 fn single_owner_structures_move_and_shared_ones_are_shared() {
     moves::<(Dag<Inline<2>, Inline<2>>, Xxh3, Leases<Inline<2>>, PriorityQueue<u8, Inline<2>>)>();
+    moves::<(Maglev<Inline<2>, Inline<251>>, Anchor<Inline<2>>, JumpBack<Inline<2>>)>();
     is_shared::<Deque<u8, Inline<2>>>();
     is_shared::<Mpmc<u8, Inline<2>>>();
     is_shared::<EventCount<Inline<2>>>();
@@ -57,6 +65,7 @@ fn values_and_refusals_can_be_logged_on_a_chip() {
     is_logged::<(NodeId, NodeState, Admit, Retry, Steal<u8>)>();
     is_logged::<(Source, Wake, Park, WorkerStats)>();
     is_logged::<(ConnectError, NodeError, NoSlot, Stale)>();
+    is_logged::<(Algorithm, Node, Progress, ChangeError, TableError, UnknownAlgorithm)>();
     is_logged::<(QuotaError, BackoffError, CapacityError, Full<u8>)>();
 }
 

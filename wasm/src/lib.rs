@@ -3,20 +3,15 @@
 //! Nothing is decided here. Numbers that come from JavaScript are checked and become the core's types; what the core
 //! answers becomes numbers, strings and typed arrays. Times are milliseconds, exact to the nanosecond.
 
-mod choice;
+#[cfg(feature = "conformance")]
 mod conformance;
-mod dispatch;
-mod hot;
-mod number;
-mod ring;
-mod stealing;
-mod told;
-mod traffic;
+#[cfg(feature = "scenes")]
+mod scenes;
 
-pub use choice::{RunTimes, Take, Victim};
+#[cfg(feature = "conformance")]
 pub use conformance::{digests, golden_digests};
-pub use dispatch::{DispatchSim, policies};
-pub use hot::HotPartition;
-pub use ring::{RingPlan, ring_algorithms};
-pub use stealing::{ActivityKind, EventKind, Place, StealingSim};
-pub use traffic::Traffic;
+#[cfg(feature = "scenes")]
+pub use scenes::{
+    ActivityKind, DispatchSim, EventKind, HotPartition, Place, RingPlan, RunTimes, StealingSim, Take,
+    Traffic, Victim, policies, ring_algorithms,
+};

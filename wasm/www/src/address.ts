@@ -29,6 +29,13 @@ export class Address {
     this.timer ||= window.setTimeout(() => this.flush(), 300);
   }
 
+  /** Leaves what was not written yet unwritten. */
+  forget(): void {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.next = undefined;
+  }
+
   flush(): void {
     clearTimeout(this.timer);
     this.timer = 0;

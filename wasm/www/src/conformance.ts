@@ -1,10 +1,11 @@
 // The scenarios that every target runs, run here.
 
-import { digests, goldenDigests } from "./pkg/divvy.js";
+import init, { digests, goldenDigests } from "./pkg/conformance.js";
 import { byId, html, table } from "./dom.js";
 
-/** Runs them and shows each digest beside the committed one. */
-export function showConformance(): void {
+/** Loads them, runs them and shows each digest beside the committed one. */
+export async function showConformance(): Promise<void> {
+  await init();
   const golden = new Map(lines(goldenDigests()));
   const found = lines(digests());
   let good = 0;

@@ -1,5 +1,4 @@
 import init from "./pkg/divvy.js";
-import { showConformance } from "./conformance.js";
 import { byId, html } from "./dom.js";
 import { hot } from "./scenes/hot/scene.js";
 import { race } from "./scenes/race/scene.js";
@@ -13,8 +12,9 @@ import { start } from "./shell.js";
 try {
   await init();
   start([stealing, ring, rings, race, hot, stale, slow]);
-  showConformance();
   document.documentElement.dataset["ready"] = "true";
+  // Nobody waits for the scenarios: they are a module of their own.
+  setTimeout(() => void conformance(), 100);
 } catch (error) {
   const reason = error instanceof Error ? error.message : String(error);
   byId("notes", HTMLDivElement).append(
@@ -24,4 +24,15 @@ try {
       `The simulation could not start: ${reason}. A current browser with WebAssembly runs it; the text below says what it shows.`,
     ),
   );
+}
+
+async function conformance(): Promise<void> {
+  try {
+    const { showConformance } = await import("./conformance.js");
+    await showConformance();
+  } catch (error) {
+    byId("conformance", HTMLDivElement).append(
+      html("p", { class: "note" }, `The scenarios could not be loaded: ${String(error)}.`),
+    );
+  }
 }

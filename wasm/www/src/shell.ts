@@ -14,7 +14,8 @@ export function start(scenes: readonly [Scene, ...Scene[]]): void {
 
   function show(): void {
     leave();
-    address.flush();
+    // What the scene before this one wanted to write would take the reader back there.
+    address.forget();
     const { scene: name, query } = target(location.search, location.hash, first.name);
     const scene = scenes.find((candidate) => candidate.name === name) ?? first;
     notes.replaceChildren();

@@ -3,11 +3,11 @@
 // With SHOTS set, pictures of the page go to that folder.
 
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { launch, open } from "./browser.mjs";
-import { serve } from "./server.mjs";
+import { DIST, serve } from "./server.mjs";
 
 let server;
 let browser;
@@ -51,10 +51,25 @@ export async function visitWith(options, address, body) {
 
 export const time = (page) => page.evaluate(() => Number(document.documentElement.dataset.time));
 
-/** The address as the page writes it when it is left: what comes after the `#`. */
+/** The link that the page gives to what it shows: what comes after the `#`. */
 export async function written(page) {
-  await page.evaluate(() => dispatchEvent(new Event("pagehide")));
+  await page.evaluate(() => history.replaceState(null, "", location.pathname));
+  await page.click("#copy");
   return new URL(page.url()).hash;
+}
+
+/** Follows a link within the page. */
+export function follow(page, link) {
+  return page.evaluate(
+    (link) =>
+      new Promise((resolve) => {
+        // A link to where the page is already would change nothing.
+        history.replaceState(null, "", location.pathname);
+        addEventListener("hashchange", resolve, { once: true });
+        location.hash = link;
+      }).then(() => undefined),
+    link,
+  );
 }
 
 /** The cells of each row of a table, trimmed. */
@@ -65,6 +80,23 @@ export function cells(page, selector) {
         [...row.cells].map((cell) => cell.textContent.trim()),
       ),
     selector,
+  );
+}
+
+/** What `ask` answers, given the library as the page loads it. */
+export async function module(page, ask) {
+  const name = (await readdir(join(DIST, "assets"))).find((name) => /^divvy_bg.*\.wasm$/.test(name));
+  const glue = await readFile(new URL("../src/pkg/divvy.js", import.meta.url), "utf8");
+  return page.evaluate(
+    async ([glue, wasm, ask]) => {
+      const address = URL.createObjectURL(new Blob([glue], { type: "text/javascript" }));
+      window.library ??= import(address).then(async (library) => {
+        await library.default({ module_or_path: new URL(wasm, location.href) });
+        return library;
+      });
+      return (0, eval)(ask)(await window.library);
+    },
+    [glue, `assets/${name}`, ask.toString()],
   );
 }
 

@@ -10,25 +10,30 @@ use crate::needs;
 use crate::run::Run;
 use crate::toolchain::{Compiler, Library, Toolchain, WASM32};
 
-/// Builds the module, its glue and the page; each program goes through `execute`.
+/// The modules that the page loads: the crate's feature, and what the module is called.
+const MODULES: [(&str, &str); 2] = [("scenes", "divvy"), ("conformance", "conformance")];
+
+/// Builds the modules, their glue and the page; each program goes through `execute`.
 pub(crate) fn build_playground(
     layout: &Layout,
     toolchain: &Toolchain,
     execute: &dyn Fn(Run) -> Result<(), String>,
 ) -> Result<(), String> {
-    let mut module = toolchain.cargo(layout, "build", WASM32, Library::Std)?;
-    module = module.args(["--release", "-p", "divvy-wasm"]).dir(&layout.root);
-    if toolchain.compiler(WASM32)? == Compiler::Debian {
-        // A panic that stops at once, without text, makes the module little more than half as large. It takes a standard
-        // library built for it.
-        module = module.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
-    }
-    execute(module)?;
+    for (feature, name) in MODULES {
+        let mut module = toolchain.cargo(layout, "build", WASM32, Library::Std)?;
+        module = module.args(["--release", "-p", "divvy-wasm", "--no-default-features", "--features", feature]);
+        if toolchain.compiler(WASM32)? == Compiler::Debian {
+            // A panic that stops at once, without text, makes the module little more than half as large. It takes a
+            // standard library built for it.
+            module = module.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+        }
+        execute(module.dir(&layout.root))?;
 
-    let wasm = toolchain.target_dir(layout, WASM32)?.join("release/divvy_wasm.wasm");
-    let glue = ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
-    let out = layout.www().join("src/pkg");
-    execute(Run::new("cargo").args(glue).arg(wasm).arg(out).arg("divvy").dir(&layout.root))?;
+        let wasm = toolchain.target_dir(layout, WASM32)?.join("release/divvy_wasm.wasm");
+        let glue = ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
+        let out = layout.www().join("src/pkg");
+        execute(Run::new("cargo").args(glue).arg(wasm).arg(out).arg(name).dir(&layout.root))?;
+    }
 
     execute(npm(layout, &["run", "build"]))
 }

@@ -22,6 +22,8 @@ export interface Frame {
   height: number;
   /** The highest value. */
   most: number;
+  /** The lowest value: then each tenfold is as high as the next. Without it, 0 and all evenly. */
+  least?: number;
   /** How to write a value beside the axis. */
   write: (value: number) => string;
   /** Whether a value holds until the next point. */
@@ -34,6 +36,8 @@ export interface Frame {
   names?: number;
   /** Values to draw a line across at. */
   marks?: readonly { value: number; label: string }[];
+  /** Times to draw a line down at. */
+  moments?: readonly { time: number; label: string }[];
 }
 
 export class Lines {
@@ -69,8 +73,7 @@ export class Lines {
         svg("text", { class: "tick", ...place }, text),
       );
     };
-    across(0, frame.write(0), "tick");
-    across(frame.most, frame.write(frame.most), "tick");
+    for (const value of heights(frame)) across(value, frame.write(value), "tick");
     for (const { value, label } of frame.marks ?? []) if (value <= frame.most) across(value, label, "bound");
     if (frame.axis) {
       for (const time of ticks(scale)) {
@@ -83,6 +86,13 @@ export class Lines {
           ),
         );
       }
+    }
+    for (const { time, label } of frame.moments ?? []) {
+      const x = scale.x(time);
+      back.append(
+        svg("line", { class: "bound", x1: x, x2: x, y1: TOP - 4, y2: this.bottom }),
+        svg("text", { class: "bound", x: x + 4, y: TOP + 8 }, label),
+      );
     }
     back.append(svg("text", { class: "title", x: scale.gutter, y: 12 }, frame.title));
     this.now = svg("line", { class: "now", y1: TOP - 4, y2: this.bottom });
@@ -145,7 +155,20 @@ export class Lines {
   }
 
   private y(value: number): number {
-    const most = this.frame?.most ?? 1;
-    return this.bottom - (Math.min(value, most) / most) * (this.bottom - TOP);
+    const { most, least } = this.frame ?? { most: 1, least: undefined };
+    const capped = Math.min(value, most);
+    const part =
+      least === undefined
+        ? capped / most
+        : Math.log(Math.max(capped, least) / least) / Math.log(most / least);
+    return this.bottom - part * (this.bottom - TOP);
   }
+}
+
+/** The values that stand beside the axis. */
+function heights({ least, most }: Frame): number[] {
+  if (least === undefined) return [0, most];
+  const values = [];
+  for (let value = least; value < most * 0.999; value *= 10) values.push(value);
+  return [...values, most];
 }

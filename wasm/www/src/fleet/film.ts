@@ -2,6 +2,14 @@
 
 import type { Draw, Film } from "../ui/player.js";
 
+/** Milliseconds of the scene in one of the reader. */
+export const SPEEDS = [0.25, 1, 4] as const;
+export const SPEED_WORDS = [
+  [0.25, "1/4"],
+  [1, "real time"],
+  [4, "4 ×"],
+] as const;
+
 export interface Grid {
   every: number;
   end: number;

@@ -28,7 +28,8 @@ export class Heat {
           context.fillStyle = style.getPropertyValue(`--w${paint}`);
           track.samples.forEach((sample, x) => {
             sample.servers.forEach(({ held }, y) => {
-              context.globalAlpha = Math.min(1, held / most);
+              // The root, so that short queues can be told from empty ones.
+              context.globalAlpha = Math.sqrt(Math.min(1, held / most));
               context.fillRect(x, y, 1, 1);
             });
           });

@@ -20,7 +20,7 @@ const SHOWN = 12;
 const CONTROLS: readonly Control<Params>[] = [
   {
     ...{ kind: "range", name: "share", label: "Requests for hot keys", low: 0, high: 100 },
-    words: (share) => `${share} %`,
+    words: (share) => percent(share / 100),
   },
   { kind: "range", name: "hot", label: "Hot keys", low: 1, high: 100 },
   { ...{ kind: "range", name: "keys", label: "Keys", values: [...KEYS, 100_000] }, words: grouped },

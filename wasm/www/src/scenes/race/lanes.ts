@@ -27,7 +27,7 @@ export class Lanes {
     const width = Math.max(280, this.host.clientWidth);
     const columns = width >= 600 ? Math.min(lanes.length, lanes.length === 4 ? 2 : 3) : 2;
     const each = (width - (columns - 1) * 22) / columns;
-    const tall = width >= 600 ? (lanes.length > 3 ? 104 : 150) : 86;
+    const tall = width >= 600 ? (lanes.length > 3 ? 92 : 140) : 84;
     const height = Math.ceil(lanes.length / columns) * (tall + NAME + GAP);
     const root = svg("svg", {
       ...{ width, height, viewBox: `0 0 ${width} ${height}`, role: "img" },

@@ -1,10 +1,10 @@
 // What a link to the scene says.
 
+import { SPEEDS } from "../../fleet/film.js";
 import type { RunTimes } from "../../pkg/divvy.js";
 import { MAX_SEED, several, whole, word, type Spec } from "../../params.js";
 
 export const RUN_TIMES: readonly RunTimes[] = ["constant", "exponential", "bimodal", "pareto"];
-export const SPEEDS = [0.25, 1, 4] as const;
 export const MAX_LANES = 5;
 
 export interface Params {

@@ -3,10 +3,10 @@
 import { Lines } from "../../chart/lines.js";
 import { round, scale } from "../../chart/scale.js";
 import { html } from "../../dom.js";
-import { Clock } from "../../fleet/film.js";
+import { Clock, SPEED_WORDS } from "../../fleet/film.js";
 import { Track } from "../../fleet/track.js";
 import { figuresTable, type Lane } from "../../fleet/words.js";
-import { counted, duration, seconds } from "../../format.js";
+import { counted, duration, percent, rounded, seconds } from "../../format.js";
 import { format, moment, parse } from "../../params.js";
 import { policies, Traffic } from "../../pkg/divvy.js";
 import { ask, type Place, type Scene } from "../../scene.js";
@@ -17,6 +17,8 @@ import { Lanes } from "./lanes.js";
 import { MAX_LANES, spec, type Params } from "./params.js";
 
 const GRID = { every: 50, end: 30_000 };
+/** The longest queue that is drawn as long as it is; above, the number says it. */
+const TALLEST = 20;
 /** A slow server's speed, in percent. */
 const SLOW = 25;
 
@@ -49,11 +51,7 @@ function mount(place: Place): () => void {
     view,
     clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
     {
-      options: [
-        [0.25, "1/4"],
-        [1, "real time"],
-        [4, "4 ×"],
-      ],
+      options: SPEED_WORDS,
       get: () => params.speed,
       set: (speed) => {
         params = { ...params, speed };
@@ -86,14 +84,14 @@ function mount(place: Place): () => void {
 
   function lay(): void {
     const longest = Math.max(1, ...lanes.map(({ track }) => track.longest));
-    picture.lay(lanes, params.slow, longest);
+    picture.lay(lanes, Math.min(params.slow, params.servers), Math.min(longest, TALLEST));
     plot.lay(scale(Math.max(280, latency.clientWidth), GRID.end, 56), {
       title: "99 of 100 requests so far took at most",
       words:
         "The 99th percentile of latency up to each moment, for each policy. The table says the present numbers.",
-      height: 190,
+      height: 160,
       most: round(Math.max(...lanes.flatMap(({ track }) => track.samples.map(({ figures }) => figures.p99)))),
-      write: (ms) => (ms === 0 ? "0" : duration(ms)),
+      write: (ms) => (ms === 0 ? "0" : rounded(ms)),
       ...{ steps: false, axis: true, names: 96 },
     });
     player.loaded();
@@ -133,7 +131,10 @@ function controls(names: readonly string[]): Control<Params>[] {
       ...{ kind: "several", name: "policies", label: "Policies", low: 2, high: MAX_LANES },
       options: names.map((name) => [name, name]),
     },
-    { ...{ kind: "range", name: "load", label: "Load", low: 10, high: 120 }, words: (load) => `${load} %` },
+    {
+      ...{ kind: "range", name: "load", label: "Load", low: 10, high: 120 },
+      words: (load) => percent(load / 100),
+    },
     { kind: "range", name: "servers", label: "Servers", low: 2, high: 16 },
     { kind: "range", name: "slow", label: "Slow servers (¼ speed)", low: 0, high: 4 },
     {

@@ -80,7 +80,7 @@ export class Circle {
 
   private node(node: NodeFigures, [x, y]: [number, number]): SVGGElement {
     const label = LABELS[node.id] ?? "";
-    const radius = node.member ? 11 + 2.2 * node.weight : 11;
+    const radius = node.member ? 13 + 2.6 * node.weight : 13;
     const state = node.member ? (node.draining ? "draining" : "member") : "gone";
     const group = svg(
       "g",
@@ -91,7 +91,7 @@ export class Circle {
       },
       svg("circle", { class: "hit", r: Math.max(24, radius) }),
       svg("circle", { class: "disc", r: radius, fill: paint(node.id) }),
-      svg("circle", { class: "plate", r: 9 }),
+      svg("circle", { class: "plate", r: 10 }),
       svg("text", { class: "name", y: 4.5, "text-anchor": "middle" }, label),
     );
     if (!node.member) return group;
@@ -177,7 +177,7 @@ function arcs(
     start = i + 1;
   });
   return [...paths].map(([owner, d]) =>
-    svg("path", { class: kind, d, fill: paint(owner), "data-owner": owner }),
+    svg("path", { class: `${kind} paint-${owner}`, d, "data-owner": owner }),
   );
 }
 

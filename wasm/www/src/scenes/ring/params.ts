@@ -1,9 +1,10 @@
 // What a link to the scene says: an algorithm, the nodes that it starts with, and what was done to them since.
 
-import { word, type Param, type Spec } from "../../params.js";
+import { whole, word, type Param, type Spec } from "../../params.js";
 
 export const LABELS = ["a", "b", "c", "d", "e", "f", "g", "h"] as const;
 export const MAX_WEIGHT = 8;
+export const POINTS = 150;
 const MAX_CHANGES = 40;
 
 export interface Member {
@@ -17,12 +18,14 @@ export type Change =
 
 export interface Params {
   algorithm: string;
+  /** Points of a node of weight 1 on the circle, where the algorithm has any to choose. */
+  points: number;
   nodes: readonly Member[];
   done: readonly Change[];
 }
 
 export function spec(algorithms: readonly string[]): Spec<Params> {
-  return { algorithm: word("karger", algorithms), nodes, done };
+  return { algorithm: word("karger", algorithms), points: whole(POINTS, 1, 1000), nodes, done };
 }
 
 const nodes: Param<readonly Member[]> = {

@@ -42,8 +42,8 @@ export interface Plan {
   refused: string[];
 }
 
-export function plan({ algorithm, nodes, done }: Pick<Params, "algorithm" | "nodes" | "done">): Plan {
-  const ring = new RingPlan(algorithm, LABELS.length, LABELS.length * MAX_WEIGHT, KEYS);
+export function plan({ algorithm, points, nodes, done }: Params): Plan {
+  const ring = new RingPlan(algorithm, LABELS.length, LABELS.length * MAX_WEIGHT, KEYS, points);
   const refused: string[] = [];
   const attempt = (words: string, act: () => void) => {
     try {

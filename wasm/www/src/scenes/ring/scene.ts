@@ -51,35 +51,51 @@ function mount(place: Place): () => void {
     view.knobs,
     [
       {
-        kind: "select",
-        name: "algorithm",
-        label: "Algorithm",
+        ...{ kind: "select", name: "algorithm", label: "Algorithm" },
         options: algorithms.map((name) => [name, name]),
       },
+      { kind: "range", name: "points", label: "Points of each node", values: [1, 3, 10, 30, 150, 1000] },
     ],
-    (next) => show({ ...params, algorithm: next.algorithm }),
+    (next) => show({ ...params, algorithm: next.algorithm, points: next.points }),
   );
   const list = html("div", { class: "nodes", role: "group", "aria-label": "Nodes" });
   view.knobs.append(list);
 
-  const add = button("add", "Add a node", () => {
+  const take = button("take", "Take one out", () => {
+    const last = members().at(-1);
+    if (last) act({ what: "remove", id: last.id });
+  });
+  take.className = "main";
+  const add = button("add", "Add one", () => {
     const id = free();
     if (id !== undefined) act({ what: "add", id, weight: 1 });
   });
-  add.className = "main";
   const undo = button("undo", "Undo", () => show({ ...params, done: params.done.slice(0, -1) }));
   const reset = button("restart", "Start again", () => show({ ...params, done: [] }));
   view.controls.append(
     html(
       "div",
       { class: "player", role: "group", "aria-label": "Changes" },
-      ...[add, undo, reset, copyButton(place.flush)],
+      ...[
+        take,
+        add,
+        undo,
+        reset,
+        copyButton(() => {
+          place.keep(format(SPEC, params));
+          place.flush();
+        }),
+      ],
     ),
   );
 
+  function members(): NodeFigures[] {
+    return shown.nodes.filter((node) => node.member);
+  }
+
   /** The first name that no member has. */
   function free(): number | undefined {
-    const taken = new Set(shown.nodes.filter((node) => node.member).map((node) => node.id));
+    const taken = new Set(members().map((node) => node.id));
     const id = LABELS.findIndex((_, id) => !taken.has(id));
     return id < 0 ? undefined : id;
   }
@@ -88,11 +104,13 @@ function mount(place: Place): () => void {
     params = next;
     shown = plan(params);
     knobs.show(params);
+    knobs.disable("points", params.algorithm !== "karger");
     picture.draw(shown);
     beside.replaceChildren(shares(shown));
     moves.replaceChildren(ways(shown));
     showList();
     add.disabled = free() === undefined;
+    take.disabled = members().length === 0;
     undo.disabled = reset.disabled = params.done.length === 0;
     ask(place, question(params.done.at(-1)));
     say();
@@ -108,16 +126,16 @@ function mount(place: Place): () => void {
 
   /** A row for each member; the controls stay while the members do, so that none loses the focus. */
   function showList(): void {
-    const members = shown.nodes.filter((node) => node.member);
-    const key = members.map((node) => node.id).join();
+    const rows = members();
+    const key = rows.map((node) => node.id).join();
     if (list.dataset["members"] !== key) {
       const focus = document.activeElement instanceof HTMLElement && list.contains(document.activeElement);
-      list.replaceChildren(...members.map(row));
+      list.replaceChildren(...rows.map(row));
       list.dataset["members"] = key;
       // What had the focus is gone with its node.
       if (focus) list.querySelector<HTMLElement>("button")?.focus();
     }
-    for (const { id, weight, draining } of members) {
+    for (const { id, weight, draining } of rows) {
       const label = LABELS[id] ?? "";
       const input = list.querySelector<HTMLInputElement>(`#weight-${label}`);
       const output = list.querySelector<HTMLOutputElement>(`#weight-${label}-value`);

@@ -12,7 +12,8 @@ import { frame, onWidth, result } from "../../ui/frame.js";
 import { Knobs, type Control } from "../../ui/knobs.js";
 import { MAX_NODES, SPEC, type Params } from "./params.js";
 
-const KEYS = 20_000;
+const KEYS = 40_000;
+const POINTS = 150;
 /** How many nodes of weight 1, 2 and 3 follow one another where weights are mixed. */
 const MIXED = [1, 2, 3];
 
@@ -66,7 +67,16 @@ function mount(place: Place): () => void {
   view.picture.append(all);
   const figures = result(view.results, "compare", "Side by side");
   view.results.classList.add("one");
-  view.controls.append(html("div", { class: "player" }, copyButton(place.flush)));
+  view.controls.append(
+    html(
+      "div",
+      { class: "player" },
+      copyButton(() => {
+        place.keep(format(SPEC, params));
+        place.flush();
+      }),
+    ),
+  );
 
   let params: Params = link.params;
   let placed: Placed[] = [];
@@ -117,7 +127,7 @@ function gone({ gone, nodes }: Params): number {
 function put(algorithm: string, params: Params): Placed {
   const weights = Array.from({ length: params.nodes }, (_, id) => weight(id, params));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const ring = new RingPlan(algorithm, params.nodes, total, KEYS);
+  const ring = new RingPlan(algorithm, params.nodes, total, KEYS, POINTS);
   try {
     weights.forEach((weight, id) => ring.insert(id, weight));
     ring.mark();
@@ -145,7 +155,7 @@ function weight(id: number, { weights }: Params): number {
 /** A bar for each node: what it had, and what it got from the one that left; a line at the fair share. */
 function strip({ algorithm, nodes, peak, refused }: Placed, space: number, params: Params): HTMLElement {
   const width = Math.max(260, space >= 600 ? (space - 28) / 2 : space);
-  const tall = 74;
+  const tall = space >= 600 ? 74 : 52;
   const most = 2;
   const pitch = width / nodes.length;
   const root = svg("svg", {

@@ -1,8 +1,7 @@
 // What a link to the scene says.
 
+import { SPEEDS } from "../../fleet/film.js";
 import { MAX_SEED, whole, word, type Spec } from "../../params.js";
-
-export const SPEEDS = [0.25, 1, 4] as const;
 
 export interface Params {
   policy: string;

@@ -3,9 +3,9 @@
 import { Lines, type Line } from "../../chart/lines.js";
 import { round, scale } from "../../chart/scale.js";
 import { html, table } from "../../dom.js";
-import { Clock } from "../../fleet/film.js";
+import { Clock, SPEED_WORDS } from "../../fleet/film.js";
 import { Track } from "../../fleet/track.js";
-import { counted, duration, grouped, percent, seconds } from "../../format.js";
+import { counted, duration, grouped, percent, rounded, seconds } from "../../format.js";
 import { format, moment, parse } from "../../params.js";
 import { policies, Traffic } from "../../pkg/divvy.js";
 import { ask, type Place, type Scene } from "../../scene.js";
@@ -59,11 +59,7 @@ function mount(place: Place): () => void {
     view,
     clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
     {
-      options: [
-        [0.25, "1/4"],
-        [1, "real time"],
-        [4, "4 ×"],
-      ],
+      options: SPEED_WORDS,
       get: () => params.speed,
       set: (speed) => {
         params = { ...params, speed };
@@ -109,14 +105,16 @@ function mount(place: Place): () => void {
       write: (part) => percent(part),
       ...{ steps: false, axis: false, names: 110 },
       marks: [{ value: fair, label: `fair ${percent(fair)}` }],
+      moments: [{ time: JOINS - FROM, label: "it joins" }],
     });
     plot.lay(axis, {
       title: "99 of 100 requests took at most (each second)",
       words: "The 99th percentile of latency in each second. The table says the numbers.",
       height: width >= 600 ? 210 : 170,
       most: round(Math.max(...lanes.flatMap(({ track }) => recent(track).map(([, p99]) => p99)))),
-      write: (ms) => (ms === 0 ? "0" : duration(ms)),
+      write: (ms) => (ms === 0 ? "0" : rounded(ms)),
       ...{ steps: false, axis: true, names: 110 },
+      moments: [{ time: JOINS - FROM, label: "" }],
     });
     player.loaded();
   }
@@ -171,16 +169,19 @@ function mount(place: Place): () => void {
 }
 
 function controls(names: readonly string[]): Control<Params>[] {
-  const time = (value: number) => `${value} s`;
+  const time = (value: number) => rounded(value * 1000);
   return [
     { ...{ kind: "select", name: "policy", label: "Policy" }, options: names.map((name) => [name, name]) },
     { ...{ kind: "range", name: "ramp", label: "Slow start lasts", low: 1, high: 20 }, words: time },
     { ...{ kind: "range", name: "warm", label: "The server is warm after", low: 0, high: 20 }, words: time },
     {
       ...{ kind: "range", name: "cold", label: "Its speed while cold", low: 1, high: 100 },
-      words: (part) => `${part} %`,
+      words: (part) => percent(part / 100),
     },
-    { ...{ kind: "range", name: "load", label: "Load", low: 10, high: 110 }, words: (load) => `${load} %` },
+    {
+      ...{ kind: "range", name: "load", label: "Load", low: 10, high: 110 },
+      words: (load) => percent(load / 100),
+    },
     { kind: "range", name: "servers", label: "Servers before", low: 1, high: 12 },
     { kind: "seed", name: "seed", label: "Seed" },
   ];

@@ -1,9 +1,9 @@
 // What a link to the scene says.
 
+import { SPEEDS } from "../../fleet/film.js";
 import { MAX_SEED, whole, word, type Spec } from "../../params.js";
 
 export const AGES = [10, 50, 100, 250, 500, 1000, 2000, 5000] as const;
-export const SPEEDS = [0.25, 1, 4] as const;
 
 export interface Params {
   /** How far apart two snapshots are, in milliseconds. */

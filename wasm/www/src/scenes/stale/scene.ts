@@ -1,21 +1,23 @@
 // Loads that are known only as they were some time ago, and what comes of believing them.
 
 import { Lines } from "../../chart/lines.js";
-import { round, scale } from "../../chart/scale.js";
+import { scale } from "../../chart/scale.js";
 import { html } from "../../dom.js";
-import { Clock } from "../../fleet/film.js";
+import { Clock, SPEED_WORDS } from "../../fleet/film.js";
 import { Heat } from "../../fleet/heat.js";
 import { Track } from "../../fleet/track.js";
 import { figuresTable, type Lane } from "../../fleet/words.js";
-import { duration, seconds } from "../../format.js";
+import { duration, percent, rounded, seconds } from "../../format.js";
 import { format, moment, parse } from "../../params.js";
-import { Traffic } from "../../pkg/divvy.js";
 import { ask, type Place, type Scene } from "../../scene.js";
 import { frame, onWidth, result } from "../../ui/frame.js";
 import { Knobs, type Control } from "../../ui/knobs.js";
 import { KEYS, Player, type Draw } from "../../ui/player.js";
+import { byAge, trafficOf } from "./ages.js";
 import { AGES, SPEC, type Params } from "./params.js";
 
+/** The queue that is drawn darkest. */
+const DARKEST = 30;
 const GRID = { every: 100, end: 40_000 };
 
 /** Those that believe the snapshot as it is; then those that add what they sent since; then who asks nobody. */
@@ -30,9 +32,12 @@ const LANES: readonly Lane[] = [
 const CONTROLS: readonly Control<Params>[] = [
   {
     ...{ kind: "range", name: "age", label: "A snapshot every", values: AGES },
-    words: duration,
+    words: rounded,
   },
-  { ...{ kind: "range", name: "load", label: "Load", low: 10, high: 110 }, words: (load) => `${load} %` },
+  {
+    ...{ kind: "range", name: "load", label: "Load", low: 10, high: 110 },
+    words: (load) => percent(load / 100),
+  },
   { kind: "range", name: "servers", label: "Servers", low: 2, high: 32 },
   { kind: "range", name: "dispatchers", label: "Dispatchers", low: 1, high: 32 },
   { kind: "seed", name: "seed", label: "Seed" },
@@ -49,6 +54,7 @@ function mount(place: Place): () => void {
   const latency = html("div", { id: "plot" });
   view.picture.append(strips, latency);
   const table = result(view.results, "stats", "Latency up to now");
+  const ages = result(view.results, "ages", "The mean at other ages of the snapshot");
   view.results.classList.add("one");
   const picture = new Heat(strips);
   const plot = new Lines(latency);
@@ -57,16 +63,13 @@ function mount(place: Place): () => void {
 
   let params: Params = link.params;
   let lanes: (Lane & { track: Track })[] = [];
+  let stop = () => {};
 
   const player = new Player(
     view,
     clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
     {
-      options: [
-        [0.25, "1/4"],
-        [1, "real time"],
-        [4, "4 ×"],
-      ],
+      options: SPEED_WORDS,
       get: () => params.speed,
       set: (speed) => {
         params = { ...params, speed };
@@ -85,31 +88,30 @@ function mount(place: Place): () => void {
     params = next;
     knobs.show(params);
     ask(place, question(params));
-    const traffic = new Traffic(params.seed, params.servers, params.load);
-    traffic.toldEvery(params.age);
-    traffic.dispatchers(params.dispatchers);
+    const traffic = trafficOf(params, params.age);
     lanes = LANES.map((lane) => ({
       ...lane,
       track: new Track(lane.policy, traffic, GRID.every, GRID.end, 20),
     }));
     traffic.free();
+    stop();
+    stop = byAge(LANES, params, GRID.end, (table) => ages.replaceChildren(table));
     clock.set(at);
     lay();
   }
 
   function lay(): void {
-    // The same shade is the same queue everywhere: half of the longest of all is the darkest.
-    const longest = Math.max(4, ...lanes.map(({ track }) => track.longest));
     const wide = latency.clientWidth >= 600;
-    picture.lay(lanes, GRID.end, Math.max(4, longest / 2), wide ? 56 : 34);
-    plot.lay(scale(Math.max(280, latency.clientWidth), GRID.end, 56), {
-      title: "Mean latency so far",
+    picture.lay(lanes, GRID.end, DARKEST, wide ? 44 : 26);
+    const axis = scale(Math.max(280, latency.clientWidth), GRID.end, 56);
+    // Below one another, on one time axis.
+    strips.style.padding = `0 ${axis.width - axis.x(GRID.end)}px 0 ${axis.gutter}px`;
+    plot.lay(axis, {
+      title: "Mean latency so far (logarithmic)",
       words: "The mean latency up to each moment, for each policy. The table says the present numbers.",
       height: wide ? 190 : 150,
-      most: round(
-        Math.max(...lanes.flatMap(({ track }) => track.samples.slice(20).map(({ figures }) => figures.mean))),
-      ),
-      write: (ms) => (ms === 0 ? "0" : duration(ms)),
+      ...{ least: 100, most: 10_000 },
+      write: rounded,
       ...{ steps: false, axis: true, names: 150 },
     });
     player.loaded();
@@ -140,13 +142,14 @@ function mount(place: Place): () => void {
   if (start.time === undefined && !player.less) player.setPlaying(true);
   return () => {
     unwatch();
+    stop();
     dark.removeEventListener("change", lay);
     player.leave();
   };
 }
 
 function question({ age }: Params): string {
-  return `Everybody knows who was idle ${duration(age)} ago. Why does that make it worse?`;
+  return `Everybody knows who was idle ${rounded(age)} ago. Why does that make it worse?`;
 }
 
 function sentence(lanes: readonly (Lane & { track: Track })[], now: number): string {

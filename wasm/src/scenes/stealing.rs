@@ -9,8 +9,8 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::choice::{Take, Victim};
-use crate::number::{MAX_SEED, instant, instant_millis, millis, whole};
+use super::choice::{Take, Victim};
+use super::number::{MAX_SEED, instant, instant_millis, millis, whole};
 
 const MAX_WORKERS: u64 = 64;
 const MAX_TASKS: u64 = 10_000;

@@ -1,16 +1,19 @@
 //! A ring of nodes and the keys that it places, as a class.
 
+use core::num::NonZeroU32;
+
 use divvy::ring::audit::{Audit, Moves, sample};
-use divvy::ring::{Algorithm, Any, ChangeError, Ring};
+use divvy::ring::{Algorithm, Any, ChangeError, Karger, Ring};
 use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{fraction, whole};
+use super::number::{fraction, whole};
 
 const MAX_NODES: u64 = 64;
 const MAX_WEIGHT: u64 = 16;
 const MAX_KEYS: u64 = 100_000;
+const MAX_POINTS: u64 = 1_000;
 /// How many places of the circle are looked at for the picture of it.
 const PLACES: u64 = 720;
 /// What the keys are drawn from.
@@ -58,12 +61,13 @@ struct Counts {
 #[wasm_bindgen]
 impl RingPlan {
     /// An empty ring of this `algorithm`, one of `ringAlgorithms()`, with room for so many `nodes` (1 to 64) of so much
-    /// weight together (`nodes` to 16 × `nodes`), and so many `keys` (1 to 100,000).
+    /// weight together (`nodes` to 16 × `nodes`), and so many `keys` (1 to 100,000). A node of weight 1 has so many
+    /// `points` (1 to 1,000) on a ring of the algorithm "karger"; the others have no such choice.
     ///
     /// Throws an `Error` that says which parameter is wrong and what it may be.
     #[wasm_bindgen(constructor)]
-    pub fn new(algorithm: &str, nodes: f64, weight: f64, keys: f64) -> Result<Self, JsError> {
-        Self::build(algorithm, nodes, weight, keys).map_err(|message| JsError::new(&message))
+    pub fn new(algorithm: &str, nodes: f64, weight: f64, keys: f64, points: f64) -> Result<Self, JsError> {
+        Self::build(algorithm, nodes, weight, keys, points).map_err(|message| JsError::new(&message))
     }
 
     /// Adds node `id` (0 to 63) with a `weight` of 0 to 16.
@@ -162,15 +166,22 @@ impl RingPlan {
 }
 
 impl RingPlan {
-    fn build(algorithm: &str, nodes: f64, weight: f64, keys: f64) -> Result<Self, String> {
+    fn build(algorithm: &str, nodes: f64, weight: f64, keys: f64, points: f64) -> Result<Self, String> {
         let algorithm: Algorithm = algorithm.parse().map_err(|error| format!("{error}"))?;
         let nodes = whole("nodes", nodes, 1, MAX_NODES)? as u32;
         let weight = whole("weight", weight, u64::from(nodes), u64::from(nodes) * MAX_WEIGHT)? as u32;
         let keys = whole("keys", keys, 1, MAX_KEYS)? as u32;
+        let points = NonZeroU32::new(whole("points", points, 1, MAX_POINTS)? as u32).ok_or("points is 0")?;
+        let ring = || match algorithm {
+            Algorithm::Karger => {
+                Any::Karger(Karger::with_capacity(nodes, weight * points.get()).virtual_nodes(points))
+            }
+            _ => algorithm.ring(nodes, weight),
+        };
         Ok(Self {
             algorithm,
-            before: algorithm.ring(nodes, weight),
-            after: algorithm.ring(nodes, weight),
+            before: ring(),
+            after: ring(),
             since: Vec::new(),
             weights: vec![0; MAX_NODES as usize],
             keys,
@@ -250,7 +261,7 @@ mod tests {
     use super::*;
 
     fn plan(algorithm: &str, nodes: u32) -> RingPlan {
-        let mut plan = RingPlan::build(algorithm, 10.0, 20.0, 10_000.0).unwrap();
+        let mut plan = RingPlan::build(algorithm, 10.0, 20.0, 10_000.0, 150.0).unwrap();
         for id in 0..nodes {
             plan.insert(f64::from(id), 1.0).unwrap();
         }
@@ -299,11 +310,13 @@ mod tests {
 
     #[test]
     fn wrong_parameters_are_named_and_nothing_changes() {
-        let refused =
-            |algorithm, nodes, weight, keys| RingPlan::build(algorithm, nodes, weight, keys).unwrap_err();
+        let refused = |algorithm, nodes, weight, keys| {
+            RingPlan::build(algorithm, nodes, weight, keys, 150.0).unwrap_err()
+        };
         assert!(refused("chord", 5.0, 5.0, 1.0).contains("karger"));
         assert!(refused("karger", 0.0, 5.0, 1.0).starts_with("nodes is 0;"));
         assert!(refused("karger", 5.0, 4.0, 1.0).starts_with("weight is 4;"));
+        assert!(RingPlan::build("karger", 5.0, 5.0, 1.0, 0.0).unwrap_err().starts_with("points is 0;"));
         assert!(refused("karger", 5.0, 5.0, 1e9).starts_with("keys is 1000000000;"));
         let mut plan = plan("karger", 3);
         let insert = |id, weight| Act::Insert { id, weight };

@@ -10,9 +10,9 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{fraction, instant, instant_millis, millis};
-use crate::told::Chooser;
-use crate::traffic::Traffic;
+use super::number::{fraction, instant, instant_millis, millis};
+use super::told::Chooser;
+use super::traffic::Traffic;
 
 /// Requests that may be in the simulation at once.
 const REQUESTS: u32 = 20_000;

@@ -9,8 +9,8 @@ use divvy::sim::dispatch::{Arrivals, Config, Information, Keys, Server, Service}
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::choice::RunTimes;
-use crate::number::{MAX_SEED, whole};
+use super::choice::RunTimes;
+use super::number::{MAX_SEED, whole};
 
 const MAX_SERVERS: u64 = 64;
 const MAX_DISPATCHERS: u64 = 64;

@@ -9,7 +9,7 @@ use divvy::{Instant, Rng};
 /// How to look at what was reported.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
-    /// At all members: the one that had the fewest requests.
+    /// At all members: one of those that had the fewest requests.
     All,
     /// At two that are drawn.
     Two,
@@ -51,7 +51,10 @@ impl Policy for Chooser {
         let slots = view.slots();
         let Some(first) = slots.len().checked_sub(1) else { return Err(view.refusal()) };
         if matches!(look, Look::All) {
-            let slot = slots.iter().copied().min_by_key(load).ok_or(Refusal::Empty)?;
+            let least = slots.iter().map(load).min().unwrap_or(0);
+            let equal = || slots.iter().copied().filter(|slot| load(slot) == least);
+            let nth = rng.below(equal().count() as u32) as usize;
+            let slot = equal().nth(nth).ok_or(Refusal::Empty)?;
             return Ok(Choice { slot, why: Why::LeastLoaded });
         }
         if first == 0 {

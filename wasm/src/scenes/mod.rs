@@ -1,0 +1,17 @@
+//! What the scenes of the playground are made of.
+
+mod choice;
+mod dispatch;
+mod hot;
+mod number;
+mod ring;
+mod stealing;
+mod told;
+mod traffic;
+
+pub use choice::{RunTimes, Take, Victim};
+pub use dispatch::{DispatchSim, policies};
+pub use hot::HotPartition;
+pub use ring::{RingPlan, ring_algorithms};
+pub use stealing::{ActivityKind, EventKind, Place, StealingSim};
+pub use traffic::Traffic;

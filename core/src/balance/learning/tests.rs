@@ -1,6 +1,6 @@
 //! What both learning policies do.
 
-use super::arms::root;
+use super::arms::{quotient, root};
 use super::*;
 use crate::balance::{Balancer, Config, Fleet, Member, Outcome, Pick, Policy, Request, Why};
 use crate::fixed::Q32;
@@ -127,6 +127,17 @@ fn with_load_the_slower_ones_get_their_part() {
 }
 
 proptest! {
+    #[test]
+    fn the_quotient_is_the_ratio(n: u64, over: u64, small in 0u32..64, smaller in 0u32..64) {
+        let (n, over) = (n >> small, over >> smaller);
+        let exact = match over {
+            0 => u128::from(if n == 0 { 0 } else { u64::MAX }),
+            _ => ((u128::from(n) << 32) / u128::from(over)).min(u64::MAX.into()),
+        };
+        let quick = u128::from(quotient(n, over).to_bits());
+        prop_assert!(quick.abs_diff(exact) <= 1 + (exact >> 30), "{quick} {exact}");
+    }
+
     #[test]
     fn the_root_is_the_root(bits: u64) {
         let exact = (u128::from(bits) << 32).isqrt();

@@ -1,9 +1,8 @@
 //! Chance in proportion to what may be true.
 
-use super::arms::{Arms, root};
+use super::arms::{Arms, quotient, root};
 use crate::balance::policy::{Choice, Ended, Policy, Refusal, View};
 use crate::balance::request::Request;
-use crate::fixed::Q32;
 use crate::storage::{Inline, Storage};
 use crate::{Instant, Rng};
 
@@ -121,7 +120,7 @@ impl<S: Storage> Policy for Thompson<S> {
     ) -> Result<Choice, Refusal> {
         let deviation = self.arms.deviation().min(1 << 50);
         self.arms.lowest(view, request, self.with_load, |known, _| {
-            let width = Q32::from_ratio(1 << 32, known.count.to_bits()).map_or(Q32::ONE, root);
+            let width = root(quotient(1 << 32, known.count.to_bits()));
             let spread = width.mul_int(deviation << 8);
             i128::from(known.mean) + ((i128::from(spread) * i128::from(normal(rng))) >> 16)
         })

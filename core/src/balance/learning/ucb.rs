@@ -1,6 +1,6 @@
 //! Optimism about what is not well known.
 
-use super::arms::{Arms, Known, root};
+use super::arms::{Arms, Known, quotient, root};
 use crate::balance::policy::{Choice, Ended, Policy, Refusal, View};
 use crate::balance::request::Request;
 use crate::fixed::{Q32, neg_log2};
@@ -111,8 +111,7 @@ impl<S: Storage> Ucb<S> {
     fn bound(&self, known: Known, in_flight: u32, log: Q32, deviation: u64) -> i64 {
         // 2 ln n ÷ N, where the calls that are out count.
         let count = known.count.saturating_add(Q32::from_int(in_flight));
-        let ratio = Q32::from_ratio(log.to_bits(), count.to_bits()).unwrap_or(Q32::MAX);
-        let width = self.width.saturating_mul(root(ratio));
+        let width = self.width.saturating_mul(root(quotient(log.to_bits(), count.to_bits())));
         (known.mean as i64).saturating_sub_unsigned(width.mul_int(deviation << 8).min(i64::MAX as u64))
     }
 }

@@ -155,7 +155,7 @@ impl Kind {
             Self::P2cPeak => AnyPolicy::P2c(P2c::peak()),
             Self::LeastResponseTime => AnyPolicy::LeastResponseTime(LeastResponseTime::new()),
             Self::JoinIdleQueue => AnyPolicy::JoinIdleQueue(JoinIdleQueue::<Heap>::with_capacity(members)),
-            Self::Prequal => AnyPolicy::Prequal(Box::new(Prequal::new())),
+            Self::Prequal => AnyPolicy::Prequal(Box::default()),
             Self::C3 => AnyPolicy::C3(C3::<Heap>::with_capacity(members)),
             Self::Hierarchical => AnyPolicy::Hierarchical(Hierarchical::<Heap>::with_capacity(members, 8)),
             Self::Affinity => AnyPolicy::Affinity(Affinity::<_, Heap>::with_capacity(

@@ -105,6 +105,8 @@ mod any {
                             Some(member.slot())
                         }
                         Pick::None { why: Refusal::TooManyCalls, .. } => None,
+                        // A subset has nobody beyond itself for a request that avoids all of it.
+                        Pick::None { why: Refusal::Avoided, .. } if kind == Kind::Subset => None,
                         Pick::None { why, .. } => {
                             assert!(!free, "{kind}: {why}");
                             None

@@ -173,18 +173,19 @@ impl Fit {
             for column in 0..row {
                 let mut sum = i128::from(part(self.products[row][column])) << SUM_POINT;
                 for k in 0..column {
-                    sum -= (i128::from(lower[row][k]) * i128::from(lower[column][k]) >> SUM_POINT)
+                    sum -= ((i128::from(lower[row][k]) * i128::from(lower[column][k])) >> SUM_POINT)
                         * i128::from(diagonal[k]);
                 }
-                lower[row][column] = narrow((sum / i128::from(diagonal[column])).into());
+                lower[row][column] = narrow(sum / i128::from(diagonal[column]));
             }
             let mut rest = part(self.products[row][row]).saturating_add(RIDGE);
             let mut right = part(self.times[row]);
             for k in 0..row {
-                let step = i128::from(lower[row][k]) * i128::from(diagonal[k]) >> SUM_POINT;
-                rest = rest.saturating_sub(narrow(step * i128::from(lower[row][k]) >> SUM_POINT));
-                right = right
-                    .saturating_sub(narrow(i128::from(lower[row][k]) * i128::from(solution[k]) >> SUM_POINT));
+                let step = (i128::from(lower[row][k]) * i128::from(diagonal[k])) >> SUM_POINT;
+                rest = rest.saturating_sub(narrow((step * i128::from(lower[row][k])) >> SUM_POINT));
+                right = right.saturating_sub(narrow(
+                    (i128::from(lower[row][k]) * i128::from(solution[k])) >> SUM_POINT,
+                ));
             }
             // Positive but for rounding.
             diagonal[row] = rest.max(RIDGE);
@@ -193,8 +194,9 @@ impl Fit {
         for row in (0..TERMS).rev() {
             let mut value = ratio(i128::from(solution[row]), diagonal[row]);
             for k in row + 1..TERMS {
-                value = value
-                    .saturating_sub(narrow(i128::from(lower[k][row]) * i128::from(solution[k]) >> SUM_POINT));
+                value = value.saturating_sub(narrow(
+                    (i128::from(lower[k][row]) * i128::from(solution[k])) >> SUM_POINT,
+                ));
             }
             solution[row] = value;
         }

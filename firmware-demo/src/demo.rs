@@ -2,6 +2,7 @@
 
 use crate::barrier::Barrier;
 use crate::boards::{board, is_counted, stack};
+use crate::picks;
 use crate::team::{Machine, Share, Team};
 use crate::wordcount::{
     AllWords, CHUNKS, EXPECTED, MAPS, PARTITIONS, ROUNDS, Summary, TEXT, Total, WordCount, alone,
@@ -40,12 +41,19 @@ impl Machine for Cores {
     }
 }
 
+/// What `qemu.sh` makes an instruction last while it counts them.
+const NANOS_PER_INSTRUCTION: u64 = 1024;
+
+/// The policies that keep nothing for each member: with the fleet of eight they stay under 1 KiB.
+const SMALL: [&str; 6] = ["round-robin", "random", "hash", "p2c", "p2c-peak", "least-response-time"];
+
 /// All of it, from the first instruction of each core to the exit.
 pub(crate) fn run() -> ! {
     stack::paint();
     let core = board::core();
     if core == 0 {
         info!("divvy on {=str}: {=usize} x {=str}", board::NAME, CORES, board::CPU);
+        show_picks();
         board::start_others();
     }
     BARRIER.meet(&Cores);
@@ -89,6 +97,41 @@ fn count_alone() -> Option<(Summary, u32)> {
             None
         }
     }
+}
+
+/// What picking costs under each policy. The other cores have not begun: QEMU's counter counts the instructions of all.
+fn show_picks() {
+    const NANOS_PER_TICK: u64 = 1_000_000 / board::TICKS_PER_MILLISECOND as u64;
+    let counted = is_counted();
+    info!("");
+    info!(
+        "a fleet of {=usize}, {=usize} calls at once, under each policy: {=u32} picks and as many completions",
+        picks::MEMBERS,
+        picks::CALLS,
+        picks::PICKS
+    );
+    if counted {
+        info!("  policy                  bytes  instructions a pick and completion");
+    } else {
+        info!("  policy                  bytes  (DIVVY_ICOUNT=1 counts instructions)");
+    }
+    picks::measure(board::ticks, &mut |row| {
+        let picks::Row { name, ticks, bytes, refused } = row;
+        if counted {
+            let each = u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION / u64::from(picks::PICKS);
+            print(format_args!("  {name:<22} {bytes:>6}  {each:>12}"));
+        } else {
+            print(format_args!("  {name:<22} {bytes:>6}"));
+        }
+        if refused > 0 {
+            error!("  WRONG: {=u32} calls found nobody under {=str}", refused, name);
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+        if bytes >= 1024 && SMALL.contains(&name) {
+            error!("  WRONG: {=str} and its fleet take {=u32} bytes; 1 KiB is promised", name, bytes);
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+    });
 }
 
 /// Who did what in the word count, and whether it is right.

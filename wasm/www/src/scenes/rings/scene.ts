@@ -59,10 +59,7 @@ export const rings: Scene = {
 function mount(place: Place): () => void {
   const link = parse(SPEC, place.query);
   place.note(link.notes);
-  const view = frame(place.stage, [
-    ["←", "and"],
-    ["→", "choose the node that leaves"],
-  ]);
+  const view = frame(place.stage, [["← →", "choose the node that leaves"]]);
   const all = html("div", { id: "all" });
   view.picture.append(all);
   const figures = result(view.results, "compare", "Side by side");

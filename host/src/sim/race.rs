@@ -39,6 +39,9 @@ pub(crate) enum Traffic<'a> {
 /// shows it.
 const AT_ONCE: u32 = 200_000;
 
+/// A ring has 150 points or more for each unit of weight.
+const MOST_POINTS: u64 = 20_000;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Servers for a trace that comes without a scenario: `servers` of them, or as many as it keeps 70 % busy.
@@ -97,10 +100,21 @@ fn run(scenario: &Scenario, traffic: Traffic<'_>, kind: Kind, seed: u64) -> Resu
     for named in &scenario.servers {
         sim.insert(named.server).map_err(|error| unfit(&error))?;
     }
+    let weight: u64 = scenario.servers.iter().map(|named| u64::from(named.weight)).sum();
+    let most = match kind {
+        Kind::Consistent { .. } => MOST_POINTS,
+        _ => u64::from(u32::MAX),
+    };
+    if weight > most {
+        let message = format!("the weights come to {weight} together, too much for {kind}");
+        return Err(Diagnostic::new(Exit::File, message)
+            .help(format!("use smaller ones in the same proportion, {most} together at most")));
+    }
+    let weight = weight as u32;
     for _ in 0..scenario.dispatchers {
         let fleet = scenario.fleet(count).map_err(|error| unfit(&error))?;
-        sim.insert_dispatcher(Balancer::new(fleet, kind.policy(count)))
-            .map_err(|_| unfit(&"too many dispatchers"))?;
+        let policy = kind.policy_for(count, AT_ONCE, weight);
+        sim.insert_dispatcher(Balancer::new(fleet, policy)).map_err(|_| unfit(&"too many dispatchers"))?;
     }
 
     let mut rng = Xoshiro256PlusPlus::seed(seed);
@@ -131,7 +145,7 @@ fn run(scenario: &Scenario, traffic: Traffic<'_>, kind: Kind, seed: u64) -> Resu
         }
     }
     let servers = (0..count).filter_map(|server| sim.server(server)).collect();
-    Ok(Row { policy: kind.name().to_owned(), summary: sim.summary(), servers, digest: log.digest() })
+    Ok(Row { policy: kind.to_string(), summary: sim.summary(), servers, digest: log.digest() })
 }
 
 /// Join-idle-queue is nothing without its other half.

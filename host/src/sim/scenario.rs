@@ -31,6 +31,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) server: Server,
+    pub(super) weight: u32,
     /// Requests a second that it can serve from the beginning.
     capacity: f64,
 }
@@ -38,7 +39,7 @@ pub(crate) struct Named {
 impl Named {
     /// A server like any other.
     pub(super) fn plain(name: String) -> Self {
-        Self { name, server: Server::new(), capacity: 0.0 }
+        Self { name, server: Server::new(), weight: 1, capacity: 0.0 }
     }
 }
 
@@ -373,8 +374,9 @@ fn read_server(scenario: &mut Scenario, section: &Section<'_>, service: Service)
         }
         server = server.speed(speed);
     }
+    let weight = number("weight", 0, 1_000_000)?.unwrap_or(1);
     let slots = number("slots", 1, 100_000)?.unwrap_or(1);
-    server = server.slots(slots).weight(number("weight", 0, 1_000_000)?.unwrap_or(1));
+    server = server.slots(slots).weight(weight);
     if let Some(zone) = number("zone", 0, u16::MAX.into())? {
         server = server.zone(zone as u16);
     }
@@ -444,7 +446,7 @@ fn read_server(scenario: &mut Scenario, section: &Section<'_>, service: Service)
                 .error(at, format!("a server cannot be called `{name}`"))
                 .help("give each server a name of its own"));
         }
-        scenario.servers.push(Named { name, server, capacity });
+        scenario.servers.push(Named { name, server, weight, capacity });
     }
     Ok(())
 }

@@ -41,6 +41,8 @@ export interface Film {
   draw(what: Draw): void;
   /** Puts the state into the address. */
   keep(): void;
+  /** How to say a moment where it is not milliseconds. */
+  moment?(time: number): string;
 }
 
 export interface Speeds {
@@ -178,7 +180,8 @@ export class Player {
     this.film.draw({ animate: animate && !this.less, tables, words });
     const time = this.film.now();
     this.time.value = String(time);
-    this.time.setAttribute("aria-valuetext", `${Math.round(time)} milliseconds`);
+    const moment = this.film.moment?.(time) ?? `${Math.round(time)} milliseconds`;
+    this.time.setAttribute("aria-valuetext", moment);
     if (everything) this.film.keep();
     document.documentElement.dataset["time"] = String(time);
     document.documentElement.dataset["playing"] = String(this.on);

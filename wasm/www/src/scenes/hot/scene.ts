@@ -57,7 +57,10 @@ function mount(place: Place): () => void {
 
   const player = new Player(
     view,
-    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
+    {
+      ...clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
+      moment: (time) => `${grouped(time)} requests`,
+    },
     {
       options: [
         [250, "250 requests/s"],
@@ -91,7 +94,7 @@ function mount(place: Place): () => void {
     picture.lay(params.workers);
     const most = Math.max(2, ...samples.slice(2).flatMap(({ hashed, split }) => [hashed, split]));
     plot.lay(scale(Math.max(280, skew.clientWidth), END, 56), {
-      title: "Skew: the fullest worker over the mean, as thousands of requests come",
+      title: "Skew, by thousands of requests",
       words: "The skew under both cuts as requests come. The text below says the present numbers.",
       height: 170,
       most: Math.ceil(most),

@@ -90,7 +90,8 @@ impl History {
     pub(super) fn note(&mut self, tuning: &Tuning, now: u64, took: u64, failed: bool, there: u32, heard: u8) {
         let cost = if failed { took.max(tuning.penalty) } else { took };
         let cost = cost.min(LONGEST) << FRACTION;
-        let packed = pack(cost);
+        // A failure says nothing of how long good responses take; the error rate has it.
+        let packed = pack(took.min(LONGEST) << FRACTION);
         let depth = there.min(0xFFFF) << 16;
         self.count(failed);
         if heard == 0 {
@@ -113,7 +114,9 @@ impl History {
             let kept = u64::from(self.depth) * ((1 << 32) - u64::from(gain));
             self.depth = ((kept + u64::from(depth) * u64::from(gain)) >> 32) as u32;
             self.errors = mix(self.errors, if failed { u16::MAX } else { 0 }, gain);
-            self.track(packed, gain);
+            if !failed {
+                self.track(packed, gain);
+            }
         }
         self.last = now;
     }
@@ -181,7 +184,9 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         Some(duration(scale(history.peak, left)))
     }
 
-    /// The latency that 95 % of the member's responses stay below, over about the last 100; `None`: untested.
+    /// The latency that 95 % of the member's good responses stay below, over about the last 100 of them: as near to the
+    /// truth as the 95th of those 100 is where latencies vary widely, and within a seventh on average in every case that the scoreboard has.
+    /// `None`: untested.
     #[must_use]
     pub fn p95(&self, slot: u32) -> Option<Duration> {
         self.heard(slot).map(|history| duration(unpack(history.p95)))

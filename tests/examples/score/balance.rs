@@ -329,7 +329,8 @@ fn slow_starts() -> Vec<Figure> {
 /// Ejections in `intervals`, where the first `bad` members fail half of their calls and all others `failing`.
 fn ejections(members: u32, bad: u32, failing: f64, share: Q32, intervals: u64) -> (f64, f64, f64) {
     let mut balancer = Balancer::new(fleet(members, 1, Config::new()), RoundRobin::new());
-    let config = OutlierConfig::new().ejection(Duration::from_secs(1)).share(share);
+    let config =
+        OutlierConfig::new().ejection(Duration::from_secs(1)).longest(Duration::from_secs(1)).share(share);
     let mut outlier = Outlier::<Heap>::with_capacity(config, members);
     let mut rng = Xoshiro256PlusPlus::seed(25);
     let (mut healthy, mut found, mut most) = (0u32, 0u32, 0u32);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cells, follow, module, shoot, time, visit, visitWith, written } from "./page.mjs";
+import { cells, ends, follow, module, shoot, time, visit, visitWith, written } from "./page.mjs";
 
 const summary = (page) => page.evaluate(() => JSON.parse(document.documentElement.dataset.summary));
 const width = (page) => page.evaluate(() => document.documentElement.scrollWidth);
@@ -43,7 +43,10 @@ test("each lane shows what the library makes of the same requests", async () => 
     // What sees that a server is slow beats what does not.
     assert.ok(shown["round-robin"].p99 > 2 * shown.p2c.p99);
     assert.ok((await page.textContent("#say")).includes("under least-loaded and"));
-    assert.equal(await page.locator("#plot .line").count(), 3);
+    assert.deepEqual(
+      await ends(page),
+      Object.fromEntries(counted.map(({ policy, figures }) => [policy, figures.p99])),
+    );
     assert.equal(await page.locator(".server.slow").count(), 3);
   });
 });
@@ -117,6 +120,7 @@ test("old news herd, and local credit helps", async () => {
       );
     });
     for (const [policy, mean] of Object.entries(counted)) assert.equal(shown[policy].mean, mean, policy);
+    assert.deepEqual(await ends(page), counted);
     assert.ok(counted["told-all"] > counted["told-two"] && counted["told-two"] > counted.p2c);
     // The table of all ages ends with the same means at this age.
     await page.waitForSelector("#ages [data-complete]");

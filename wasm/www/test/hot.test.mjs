@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cells, module, shoot, visit, written } from "./page.mjs";
+import { cells, ends, module, shoot, visit, written } from "./page.mjs";
 
 const LINK = "#hot?seed=3&workers=8&keys=1000&hot=10&share=90&counters=64&speed=1000&t=10000";
 
@@ -25,6 +25,7 @@ test("the loads, the skew and the keys are the library's", async () => {
     const shown = await summary(page);
     const [hashed, split, kept, copies] = counted.summary;
     assert.deepEqual(shown, { hashed, split, kept, copies });
+    assert.deepEqual(await ends(page), { hashed, split });
     assert.ok(hashed > 1.3 && split < 1.05, `${hashed} ${split}`);
     for (const [column, cut] of ["hashed", "split"].entries()) {
       const bars = await loads(page, cut);

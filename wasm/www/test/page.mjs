@@ -86,6 +86,18 @@ export function cells(page, selector) {
   );
 }
 
+/** The value at the end of each line of the plot. */
+export function ends(page) {
+  return page.evaluate(() =>
+    Object.fromEntries(
+      [...document.querySelectorAll("#plot .line")].map((line) => [
+        line.dataset.line,
+        Number(line.dataset.last),
+      ]),
+    ),
+  );
+}
+
 /** What `ask` answers, given the library as the page loads it. */
 export async function module(page, ask) {
   const name = (await readdir(join(DIST, "assets"))).find((name) => /^divvy_bg.*\.wasm$/.test(name));

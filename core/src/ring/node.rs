@@ -162,10 +162,6 @@ impl<S: Storage> Nodes<S> {
         self.common = if shares.all(|share| share == first) { first } else { 0 };
     }
 
-    pub(super) fn capacity(&self) -> usize {
-        self.list.capacity()
-    }
-
     /// Where node `id` stands.
     pub(super) fn position(&self, id: u32) -> Option<usize> {
         self.list.iter().position(|node| node.id == id)

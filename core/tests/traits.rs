@@ -1,6 +1,10 @@
 //! What every public type can do, whichever features are on: a change here is a change for those who use them.
 
 use divvy::Instant;
+use divvy::balance::{
+    Balancer, Config, ConfigError, Fleet, FleetError, LeastLoaded, LeastResponseTime, Member, MemberId, Outlier,
+    OutlierConfig, P2c, Refusal, RoundRobin, SharedBalancer, SlowStart, Swept, Synced, WeightedLeastLoaded,
+};
 use divvy::fixed::Q32;
 use divvy::graph::{ConnectError, Dag, NodeError, NodeId, NodeState};
 use divvy::hash::Xxh3;
@@ -27,12 +31,16 @@ fn is_error<T: Error + Copy + PartialEq + Send + Sync + 'static>() {}
 fn values_are_plain() {
     is_plain::<(Instant, Q32, SplitMix64, Xoshiro256PlusPlus)>();
     is_plain::<(Even, HashPartition, Lease, Backoff, Quota, Gcra, NodeId, NodeState)>();
+    is_plain::<(Config, SlowStart, OutlierConfig, Swept, Synced, Member, MemberId)>();
     is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Park, WorkerStats)>();
     is_plain::<(Algorithm, Node, Progress)>();
 }
 
 #[test]
 fn refusals_are_errors() {
+    is_error::<ConfigError>();
+    is_error::<FleetError>();
+    is_error::<Refusal>();
     is_error::<Full<u8>>();
     is_error::<ConnectError>();
     is_error::<NodeError>();
@@ -50,6 +58,9 @@ fn refusals_are_errors() {
 fn single_owner_structures_move_and_shared_ones_are_shared() {
     moves::<(Dag<Inline<2>, Inline<2>>, Xxh3, Leases<Inline<2>>, PriorityQueue<u8, Inline<2>>)>();
     moves::<(Maglev<Inline<2>, Inline<251>>, Anchor<Inline<2>>, JumpBack<Inline<2>>)>();
+    moves::<(Fleet<Inline<2>, Inline<2>>, Balancer<P2c, Inline<2>, Inline<2>>, Outlier<Inline<2>>)>();
+    moves::<(RoundRobin, LeastResponseTime, LeastLoaded<Inline<2>>, WeightedLeastLoaded<Inline<2>>)>();
+    is_shared::<SharedBalancer<Inline<2>>>();
     is_shared::<Deque<u8, Inline<2>>>();
     is_shared::<Mpmc<u8, Inline<2>>>();
     is_shared::<EventCount<Inline<2>>>();

@@ -41,8 +41,52 @@ impl core::error::Error for FleetError {}
 
 /// The members that work can go to: their weights and states, the calls that each has, and how they fared.
 ///
-/// Counts belong to the fleet and not to a policy, so they survive a change of policy as well as one of membership.
-/// Each call is under a [`Lease`]: a caller that vanishes holds nothing for longer than the fleet's timeout.
+/// Counts belong to the fleet and not to a policy, so they survive a change of policy as well as one of membership: a
+/// member that is removed keeps its slot until its calls have ended, and one of the same name that comes back finds them.
+/// Each call is under a [`Lease`]: a caller that vanishes holds nothing for longer than the fleet's timeout, and its call
+/// is then a failure.
+///
+/// *When not to use it:* by several threads at once; give each a fleet of its own, or see
+/// [`SharedBalancer`](super::SharedBalancer).
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use divvy::Instant;
+/// use divvy::balance::{Fleet, FleetError, Member, State};
+/// use divvy::storage::Inline;
+///
+/// let now = Instant::ZERO;
+/// let mut fleet = Fleet::<Inline<2>, Inline<16>>::new(Duration::from_secs(10));
+/// let a = fleet.insert(now, Member::new(b"10.0.0.1:80").weight(3))?;
+/// let b = fleet.insert(now, Member::new(b"10.0.0.2:80"))?;
+/// assert_eq!(fleet.insert(now, Member::new(b"10.0.0.3:80")), Err(FleetError::Full));
+///
+/// fleet.drain(a)?;
+/// assert_eq!((fleet.state(a.slot()), fleet.ready()), (State::Draining, &[b.slot()][..]));
+/// fleet.remove(now, a)?;
+/// // Whoever comes next in this slot is somebody else:
+/// let c = fleet.insert(now, Member::new(b"10.0.0.3:80"))?;
+/// assert_eq!(fleet.resume(a), Err(FleetError::Unknown));
+/// assert_eq!((c.slot(), fleet.find_name(b"10.0.0.3:80")), (a.slot(), Some(c)));
+/// # Ok::<(), FleetError>(())
+/// ```
+///
+/// # Complexity
+///
+/// A call that begins, ends or is lost *O*(1); a change of membership *O*(slots). 84 bytes a member and 24 a call; with 8 of
+/// each, below a kibibyte.
+///
+/// # Time
+///
+/// The fleet's clock is the latest `now` that any method was given: one that goes back has not moved, and one that jumps
+/// ahead ends the calls whose timeout has then passed.
+///
+/// # References
+///
+/// Counts that survive a change of members: pingora pull request 821 and issue 269. Peak-EWMA: Finagle's and linkerd's load
+/// balancers.
 pub struct Fleet<M: Storage, L: Storage> {
     pub(super) slots: M::List<Slot>,
     /// The slots that take new work, ascending.

@@ -8,6 +8,34 @@ use crate::{Instant, Rng};
 /// Each candidate in its turn, without regard to weight or load.
 ///
 /// *When not to use it:* when members or requests differ in cost; the slowest member then decides.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use divvy::Instant;
+/// use divvy::balance::{Balancer, Fleet, Member, Pick, Request, RoundRobin};
+/// use divvy::rng::SplitMix64;
+/// use divvy::storage::Inline;
+///
+/// let (now, mut rng) = (Instant::ZERO, SplitMix64::seed(1));
+/// let mut balancer = Balancer::new(Fleet::<Inline<3>, Inline<8>>::new(Duration::from_secs(1)), RoundRobin::new());
+/// for name in [b"a", b"b", b"c"] {
+///     balancer.fleet_mut().insert(now, Member::new(name))?;
+/// }
+/// let mut next = |avoid: &[u32]| match balancer.pick(now, &Request::new().avoid(avoid), &mut rng) {
+///     Pick::Member { member, .. } => Some(member.slot()),
+///     Pick::None { .. } => None,
+/// };
+/// assert_eq!([next(&[]), next(&[]), next(&[2]), next(&[])], [Some(0), Some(1), Some(0), Some(1)]);
+/// // Who avoids all gets none:
+/// assert_eq!(next(&[0, 1, 2]), None);
+/// # Ok::<(), divvy::balance::FleetError>(())
+/// ```
+///
+/// # Complexity
+///
+/// *O*(1), with avoided members *O*(candidates). 4 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RoundRobin {

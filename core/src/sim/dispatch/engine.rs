@@ -4,18 +4,16 @@ use core::time::Duration;
 
 use super::calls::{Call, Stage};
 use super::event::{End, Event, Unplaced, What};
-use super::server::{Change, Fault, NONE, Station, slowness};
-use super::{ChangeError, Config, Dispatch, Information, Probe};
-use crate::balance::{FleetError, Outcome, Pick, Policy, Report, Request};
+use super::server::{Fault, NONE, Station};
+use super::{Config, Dispatch, Information};
+use crate::balance::{Outcome, Pick, Policy, Request};
 use crate::rng::SplitMix64;
 use crate::storage::Storage;
 use crate::time::saturating_nanos;
 use crate::{Instant, Rng};
 
 /// Servers that may be avoided at one time.
-const AVOIDED: u32 = 8;
-/// Probes that a dispatcher may send for one request.
-const PROBES: u32 = 16;
+pub(super) const AVOIDED: u32 = 8;
 
 /// A request that comes, and what follows from its number.
 #[derive(Clone, Copy, Debug)]
@@ -352,13 +350,13 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
     }
 
     /// Accounts for the time before the number of requests of a server changes.
-    fn account(&mut self, server: u32) {
+    pub(super) fn account(&mut self, server: u32) {
         self.stations[server as usize].touch(self.now);
         self.figures.spread.touch(self.now);
     }
 
     /// Starts what the server has slots for. Accounted for already.
-    fn start(&mut self, server: u32) {
+    pub(super) fn start(&mut self, server: u32) {
         let station = &mut self.stations[server as usize];
         while station.can_start() {
             let Some(at) = self.calls.dequeue(&mut station.queue) else { return };
@@ -454,224 +452,5 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
             self.figures.end(end, saturating_nanos(latency));
         }
         What::Ended { request: number, dispatcher, server, end, latency }
-    }
-
-    // What dispatchers learn.
-
-    fn report(&mut self, dispatcher: u32, server: u32, in_flight: u32, latency: u64) {
-        let report = Report { in_flight, latency: Duration::from_nanos(latency) };
-        let index = dispatcher as usize;
-        if let (Some(balancer), Some(map)) = (self.dispatchers.get_mut(index), self.maps.get(index))
-            && let Some(Some(member)) = map.members.get(server as usize)
-        {
-            // It may have left meanwhile.
-            let _ = balancer.report(self.now, *member, &report);
-        }
-    }
-
-    fn take_snapshot(&mut self) -> What {
-        for server in 0..self.stations.len() as u32 {
-            let station = &self.stations[server as usize];
-            if station.present {
-                let (in_flight, latency) = (station.in_flight(), saturating_nanos(station.expected()));
-                for dispatcher in 0..self.dispatchers.len() as u32 {
-                    self.report(dispatcher, server, in_flight, latency);
-                }
-            }
-        }
-        self.snapshot_at = self.config.snapshot_after(self.now);
-        What::Snapshot
-    }
-
-    fn send_probes(&mut self, dispatcher: u32, rng: &mut impl Rng) {
-        for _ in 0..PROBES {
-            let index = dispatcher as usize;
-            let (Some(balancer), Some(map)) = (self.dispatchers.get_mut(index), self.maps.get(index)) else {
-                return;
-            };
-            let Some(member) = balancer.probe(self.now, rng) else { return };
-            let server = map.servers[member.slot() as usize];
-            self.figures.probes += 1;
-            let probe = Probe {
-                at: self.now.saturating_add(self.config.probe_network),
-                dispatcher,
-                server,
-                answered: false,
-                in_flight: 0,
-                latency: 0,
-            };
-            if self.config.probe_network.is_zero() {
-                if let Some((in_flight, latency)) = self.answer(server) {
-                    self.report(dispatcher, server, in_flight, latency);
-                }
-            } else if self.probes.push(probe).is_err() {
-                self.figures.probes_dropped += 1;
-            }
-        }
-    }
-
-    /// What a server says to a probe, if it answers.
-    fn answer(&self, server: u32) -> Option<(u32, u64)> {
-        let station = &self.stations[server as usize];
-        let answers = station.present && !matches!(station.fault, Some(Fault::Down | Fault::Frozen));
-        answers.then(|| (station.in_flight(), saturating_nanos(station.expected())))
-    }
-
-    /// A probe reaches its server, or its answer the dispatcher.
-    fn probe_moves(&mut self) -> Option<What> {
-        let probe = self.probes.pop()?;
-        let Probe { dispatcher, server, .. } = probe;
-        if probe.answered {
-            self.report(dispatcher, server, probe.in_flight, probe.latency);
-            return Some(What::Probed { dispatcher, server, in_flight: probe.in_flight });
-        }
-        let (in_flight, latency) = self.answer(server)?;
-        let at = self.now.saturating_add(self.config.probe_network);
-        // There is room: one was just taken out.
-        let _ = self.probes.push(Probe { at, answered: true, in_flight, latency, ..probe });
-        None
-    }
-
-    fn report_idle(&mut self, server: u32, rng: &mut impl Rng) {
-        let dispatcher = rng.below(self.dispatchers.len() as u32);
-        if self.config.probe_network.is_zero() {
-            let latency = saturating_nanos(self.stations[server as usize].expected());
-            return self.report(dispatcher, server, 0, latency);
-        }
-        let Some((in_flight, latency)) = self.answer(server) else { return };
-        let at = self.now.saturating_add(self.config.probe_network);
-        let probe = Probe { at, dispatcher, server, answered: true, in_flight, latency };
-        if self.probes.push(probe).is_err() {
-            self.figures.probes_dropped += 1;
-        }
-    }
-
-    // Changes of servers.
-
-    pub(super) fn check(&self, server: u32, change: Change) -> Result<(), ChangeError> {
-        let station = self.stations.get(server as usize).ok_or(ChangeError::UnknownServer)?;
-        match change {
-            Change::Speed(speed) | Change::Fail(Fault::Slow { speed }) if slowness(speed).is_none() => {
-                Err(ChangeError::Speed)
-            }
-            Change::Weight(weight) => {
-                let others: u64 = self.stations.iter().map(|station| u64::from(station.spec.weight)).sum();
-                let total = others - u64::from(station.spec.weight) + u64::from(weight);
-                if total > u64::from(u32::MAX) { Err(ChangeError::Weight) } else { Ok(()) }
-            }
-            Change::Avoid if !station.avoided && self.avoided == AVOIDED => Err(ChangeError::TooManyAvoided),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn change(&mut self, server: u32, change: Change) {
-        self.account(server);
-        let now = self.now;
-        match change {
-            // Its place in each fleet was there before.
-            Change::Join => {
-                let _ = self.join(server);
-            }
-            Change::Leave => self.leave(server),
-            Change::Fail(fault) => {
-                self.stations[server as usize].fault = Some(fault);
-                if fault == Fault::Down {
-                    self.lose(server);
-                }
-            }
-            Change::Recover => {
-                let station = &mut self.stations[server as usize];
-                if station.fault.take() == Some(Fault::Down) {
-                    station.since = now;
-                }
-                self.start(server);
-            }
-            Change::MarkDown | Change::MarkUp => {
-                for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter()) {
-                    let Some(member) = map.members[server as usize] else { continue };
-                    let fleet = balancer.fleet_mut();
-                    let _ = match change {
-                        Change::MarkDown => fleet.mark_down(member),
-                        _ => fleet.resume(member),
-                    };
-                }
-            }
-            Change::Avoid | Change::Allow => {
-                let station = &mut self.stations[server as usize];
-                let before = station.avoided;
-                // A plan may come when there are eight already, and then changes nothing.
-                station.avoided = change == Change::Avoid && (before || self.avoided < AVOIDED);
-                self.avoided = self.avoided - u32::from(before) + u32::from(station.avoided);
-            }
-            Change::Speed(speed) => self.stations[server as usize].spec.speed = speed,
-            Change::Weight(weight) => {
-                self.stations[server as usize].spec.weight = weight;
-                for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter()) {
-                    if let Some(member) = map.members[server as usize] {
-                        let _ = balancer.fleet_mut().set_weight(member, weight);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Puts a server into every fleet.
-    pub(super) fn join(&mut self, server: u32) -> Result<(), FleetError> {
-        let station = &mut self.stations[server as usize];
-        if station.present {
-            return Ok(());
-        }
-        self.figures.spread.touch(self.now);
-        self.figures.spread.join(station.in_flight());
-        (station.present, station.since) = (true, self.now);
-        for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter_mut()) {
-            map.join(balancer, self.now, server, &station.spec)?;
-        }
-        Ok(())
-    }
-
-    /// Takes a server out of every fleet.
-    pub(super) fn leave(&mut self, server: u32) {
-        let station = &mut self.stations[server as usize];
-        if !station.present {
-            return;
-        }
-        self.figures.spread.touch(self.now);
-        self.figures.spread.leave(station.in_flight());
-        station.present = false;
-        for (balancer, map) in self.dispatchers.iter_mut().zip(self.maps.iter_mut()) {
-            if let Some(member) = map.members[server as usize].take() {
-                let _ = balancer.fleet_mut().remove(self.now, member);
-            }
-        }
-    }
-
-    /// A server loses all that it has. Accounted for already.
-    fn lose(&mut self, server: u32) {
-        let station = &mut self.stations[server as usize];
-        let warm_up = self.config.warm_up;
-        if station.present {
-            self.figures.spread.leave(station.in_flight());
-            self.figures.spread.join(0);
-        }
-        station.serving = 0;
-        while let Some(at) = self.calls.dequeue(&mut station.queue) {
-            let call = self.calls.get_mut(at);
-            call.stage = Stage::Back(End::Lost);
-            station.counts.lost += u64::from(call.number >= warm_up);
-            let _ = self.agenda.insert(self.now.saturating_add(self.config.network), at);
-        }
-        station.waiting = 0;
-        let calls = &mut self.calls;
-        let lost = &mut station.counts.lost;
-        self.agenda.reschedule(self.now.saturating_add(self.config.network), |at| {
-            let call = calls.get_mut(*at);
-            let running = call.server == server && call.stage == Stage::Serving;
-            if running {
-                call.stage = Stage::Back(End::Lost);
-                *lost += u64::from(call.number >= warm_up);
-            }
-            running
-        });
     }
 }

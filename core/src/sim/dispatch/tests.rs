@@ -600,6 +600,7 @@ struct Told {
     loads: [u32; 4],
     reports: u32,
     features: u32,
+    expected: Duration,
     probing: bool,
 }
 
@@ -628,6 +629,7 @@ impl Policy for Told {
     ) {
         self.loads[slot as usize] = report.in_flight;
         self.reports += 1;
+        self.expected = report.latency;
     }
 
     fn probe<M: Storage, L: Storage>(
@@ -682,7 +684,10 @@ fn snapshots_answers_and_probes_tell_the_loads() {
     sim.push(at(0), None, None).unwrap();
     sim.run_until(at(10), &mut rng);
     assert_eq!(sim.balancer(0).unwrap().policy().loads, [1, 0, 0, 0]);
+    // A request that came now would wait for one of 10 ms and take as long itself.
+    assert_eq!(sim.balancer(0).unwrap().policy().expected, 20 * MILLI);
     sim.run_until(at(20), &mut rng);
+    assert_eq!(sim.balancer(0).unwrap().policy().expected, 10 * MILLI);
     // Two answers, and two probes that were answered at once.
     assert_eq!(
         (sim.balancer(0).unwrap().policy().loads, sim.balancer(0).unwrap().policy().reports),

@@ -13,8 +13,16 @@ try {
   await init();
   start([stealing, ring, rings, race, hot, stale, slow]);
   document.documentElement.dataset["ready"] = "true";
-  // Nobody waits for the scenarios: they are a module of their own.
-  setTimeout(() => void conformance(), 100);
+  // The scenarios are a module of their own, larger than all else: it comes when the reader does.
+  const coming = new IntersectionObserver(
+    (seen) => {
+      if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
+      coming.disconnect();
+      void conformance();
+    },
+    { rootMargin: "500px" },
+  );
+  coming.observe(byId("same-title", HTMLHeadingElement));
 } catch (error) {
   const reason = error instanceof Error ? error.message : String(error);
   byId("notes", HTMLDivElement).append(

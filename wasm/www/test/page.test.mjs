@@ -13,6 +13,8 @@ import { DIST } from "./server.mjs";
 
 test("every scenario comes to its committed digest", async () => {
   await visit("?t=0", async (page) => {
+    assert.equal(await page.locator("#conformance table").count(), 0, "nobody waits for them");
+    await page.locator("#same-title").scrollIntoViewIfNeeded();
     const text = await page.locator("#conformance table").getAttribute("data-digests");
     const lines = text.trim().split("\n");
     assert.ok(lines.length >= 4, `only ${lines.length} scenarios ran`);
@@ -105,7 +107,7 @@ test("the code is small enough to send", async () => {
   const bytes = { first: 0, later: 0 };
   for (const name of await readdir(assets)) {
     if (!/\.(js|wasm)$/.test(name)) continue;
-    // The conformance scenarios come when the scene is there.
+    // The conformance scenarios come when the reader comes to them.
     const when = name.startsWith("conformance") ? "later" : "first";
     bytes[when] += gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
   }
@@ -113,5 +115,5 @@ test("the code is small enough to send", async () => {
     `playground: ${bytes.first} bytes of code, compressed, and ${bytes.later} of conformance after that`,
   );
   assert.ok(bytes.first > 0 && bytes.first < 200_000, `${bytes.first} bytes`);
-  assert.ok(bytes.later > 0 && bytes.later < 250_000, `${bytes.later} bytes`);
+  assert.ok(bytes.later > 0 && bytes.later < 450_000, `${bytes.later} bytes`);
 });

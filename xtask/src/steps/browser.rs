@@ -21,7 +21,8 @@ pub(crate) fn build_playground(
 ) -> Result<(), String> {
     for (feature, name) in MODULES {
         let mut module = toolchain.cargo(layout, "build", WASM32, Library::Std)?;
-        module = module.args(["--release", "-p", "divvy-wasm", "--no-default-features", "--features", feature]);
+        module =
+            module.args(["--release", "-p", "divvy-wasm", "--no-default-features", "--features", feature]);
         if toolchain.compiler(WASM32)? == Compiler::Debian {
             // A panic that stops at once, without text, makes the module little more than half as large. It takes a
             // standard library built for it.
@@ -30,7 +31,8 @@ pub(crate) fn build_playground(
         execute(module.dir(&layout.root))?;
 
         let wasm = toolchain.target_dir(layout, WASM32)?.join("release/divvy_wasm.wasm");
-        let glue = ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
+        let glue =
+            ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
         let out = layout.www().join("src/pkg");
         execute(Run::new("cargo").args(glue).arg(wasm).arg(out).arg(name).dir(&layout.root))?;
     }

@@ -60,7 +60,7 @@ pub fn jump_back(hash: u64, n: NonZeroU32) -> u32 {
         let q = 1 << taken.ilog2();
         // Two ranges are looked at at most, the second with the other half of the word: given `taken`, the halves are
         // independent in the bits that are used.
-        let half = if taken.count_ones() % 2 == 0 { low } else { high };
+        let half = if taken.count_ones().is_multiple_of(2) { low } else { high };
         let mut bucket = q | (half & (q - 1));
         let both = q | (q - 1);
         if bucket < n {

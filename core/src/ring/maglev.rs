@@ -138,12 +138,12 @@ pub const fn table_size(entries: u32) -> Option<u32> {
 }
 
 const fn is_prime(n: u32) -> bool {
-    if n < 4 || n % 2 == 0 {
+    if n < 4 || n.is_multiple_of(2) {
         return n == 2 || n == 3;
     }
     let mut divisor: u32 = 3;
     while divisor.saturating_mul(divisor) <= n {
-        if n % divisor == 0 {
+        if n.is_multiple_of(divisor) {
             return false;
         }
         divisor += 2;

@@ -2,6 +2,7 @@ use super::*;
 use crate::rng::{Rng, SplitMix64};
 use crate::storage::{Heap, Inline};
 use proptest::prelude::*;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec;
 use std::vec::Vec;
@@ -104,14 +105,14 @@ proptest! {
             match change {
                 Change::Insert(id, weight) => {
                     let total: u32 = members.values().sum();
-                    let expected = if members.contains_key(&id) {
-                        Err(ChangeError::Duplicate)
-                    } else if total + weight > capacity {
-                        Err(ChangeError::Full)
-                    } else {
-                        members.insert(id, weight);
-                        (0..weight).for_each(|_| model.add(id));
-                        Ok(())
+                    let expected = match members.entry(id) {
+                        Entry::Occupied(_) => Err(ChangeError::Duplicate),
+                        Entry::Vacant(_) if total + weight > capacity => Err(ChangeError::Full),
+                        Entry::Vacant(place) => {
+                            place.insert(weight);
+                            (0..weight).for_each(|_| model.add(id));
+                            Ok(())
+                        }
                     };
                     prop_assert_eq!(ring.insert(node(id).weight(weight)), expected);
                     for (old, new) in before.iter().zip(owners(&ring)) {

@@ -1,6 +1,7 @@
 //! The byte counts that the docs state. They hold on 64-bit and on 32-bit targets unless the docs say otherwise.
 
 use core::mem::size_of;
+use divvy::balance::{Fleet, LeastLoaded, WeightedLeastLoaded};
 use divvy::graph::Dag;
 use divvy::hash::Xxh3;
 use divvy::lease::{Lease, Leases};
@@ -44,4 +45,16 @@ fn items_cost_what_is_documented() {
     type Table<const N: usize, const M: usize> = Maglev<Inline<N>, Inline<M>>;
     assert_eq!(each(size_of::<Table<200, 251>>(), size_of::<Table<100, 251>>()), 48);
     assert_eq!(each(size_of::<Table<8, 211>>(), size_of::<Table<8, 101>>()), 8 * 110 / 100);
+}
+
+#[test]
+fn a_fleet_of_eight_fits_a_kibibyte() {
+    assert!(size_of::<Fleet<Inline<8>, Inline<8>>>() <= 1_024);
+    type Small<const L: usize> = Fleet<Inline<8>, Inline<L>>;
+    assert_eq!(each(size_of::<Small<108>>(), size_of::<Small<8>>()), 24);
+    type Wide<const M: usize> = Fleet<Inline<M>, Inline<8>>;
+    assert_eq!(each(size_of::<Wide<108>>(), size_of::<Wide<8>>()), 84);
+    assert_eq!(each(size_of::<LeastLoaded<Inline<108>>>(), size_of::<LeastLoaded<Inline<8>>>()), 12);
+    let weighted = each(size_of::<WeightedLeastLoaded<Inline<108>>>(), size_of::<WeightedLeastLoaded<Inline<8>>>());
+    assert_eq!(weighted, 16);
 }

@@ -24,6 +24,8 @@ mod member;
 mod outlier;
 mod p2c;
 mod policy;
+#[cfg(test)]
+mod policy_tests;
 mod prequal;
 mod random;
 mod registry;

@@ -143,11 +143,9 @@ impl Seat {
             true => self.opens_rest - (self.unit - self.step_rest),
             false => self.opens_rest + self.step_rest,
         };
-        // Only a turn that came too late or too early, as another was avoided, moves those after it.
+        // Only a turn that came too late, as the member was avoided, moves those after it.
         if self.opens + 1 < turn {
             self.opens = turn - 1;
-        } else if self.opens > turn + self.step as u64 {
-            self.opens = turn + self.step as u64;
         }
     }
 
@@ -348,12 +346,20 @@ impl<S: Storage> Policy for LowDiscrepancy<S> {
             self.rebuild(view)?;
         }
         self.release();
-        // There is an open turn unless a change of the members has left all of them ahead.
         let entry = match self.first_of(&self.open, request) {
             Some(at) => pop(&mut self.open, at),
-            None => self.first_of(&self.early, request).and_then(|at| pop(&mut self.early, at)),
+            None => {
+                let entry = self.first_of(&self.early, request).and_then(|at| pop(&mut self.early, at));
+                // After a change of the members all of them may be ahead: the first then comes early. But where the open
+                // turns are all avoided, the choices until the next one opens lapse, so that nobody saves them up.
+                if !self.open.is_empty() {
+                    self.turn = self.turn.max(entry.map_or(0, |entry| entry >> SEAT));
+                }
+                entry
+            }
         };
-        let slot = self.serve(entry.ok_or_else(|| view.refusal())?);
+        let entry = entry.ok_or_else(|| view.refusal())?;
+        let slot = self.serve(entry);
         Ok(Choice { slot, why: Why::Turn })
     }
 }

@@ -82,8 +82,8 @@ struct Place {
     gap: i64,
 }
 
-/// The members of one weight. Their standings rise together, so that their order is fixed, and only the first of them
-/// can be the next.
+/// Members of one weight, none more than a round behind the first. Their standings rise together, so that their order is
+/// fixed, and only the first of them can be the next.
 #[derive(Clone, Copy, Debug)]
 struct Class {
     /// The standing of the first.
@@ -180,28 +180,25 @@ impl<S: Storage> SmoothWeighted<S> {
         }
         places.sort_unstable_by_key(|place| (core::cmp::Reverse(place.weight), -place.gap, place.slot));
         let mut start = 0;
-        for class in places.chunk_by_mut(|a, b| a.weight == b.weight) {
-            let head = class[0];
-            let (mut above, mut rest) = (head.gap, total);
-            for at in 0..class.len() {
-                let below = class.get(at + 1).map(|next| next.gap);
-                // Nobody is more than one round behind another of the same weight.
-                let gap = below.map_or(rest, |below| (above - below).min(rest));
-                above = below.unwrap_or(above);
-                rest -= gap;
-                class[at].gap = gap;
+        while let Some(&head) = places.get(start) {
+            // One that is more than a round behind the first of its weight is in a class of its own.
+            let fits = |place: &Place| place.weight == head.weight && head.gap - place.gap <= total;
+            let len = places[start..].iter().take_while(|place| fits(place)).count();
+            let class = &mut places[start..start + len];
+            for at in 0..len {
+                let below = class.get(at + 1).map_or(head.gap - total, |next| next.gap);
+                class[at].gap -= below;
             }
-            let end = start + class.len() as u32;
             // No more classes than places: this cannot be refused.
             let _ = self.classes.push(Class {
                 standing: head.gap,
                 weight: head.weight,
                 slot: head.slot,
-                start,
-                end,
-                first: start,
+                start: start as u32,
+                end: (start + len) as u32,
+                first: start as u32,
             });
-            start = end;
+            start += len;
         }
         self.epoch = Some(view.epoch());
         Ok(())

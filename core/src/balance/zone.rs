@@ -289,17 +289,18 @@ impl<P, S: Storage> ZoneAware<P, S> {
             return Some(home);
         }
         let has = u64::from(zone.traffic) * self.weight;
-        // One key, one draw.
-        let drawn = match request.hash() {
-            Some(hash) => SplitMix64::seed(hash).below_u64(has),
-            None => rng.below_u64(has),
+        // All room together is all that is over together. One key, the same draws.
+        let all: u64 = self.zones.iter().map(|zone| room(zone).0).sum();
+        let (stays, mut left) = match request.hash() {
+            Some(hash) => {
+                let mut draws = SplitMix64::seed(hash);
+                (draws.below_u64(has) >= over, draws.below_u64(all))
+            }
+            None => (rng.below_u64(has) >= over, rng.below_u64(all)),
         };
-        if drawn >= over {
+        if stays {
             return Some(home);
         }
-        // What is drawn below `over` is as good as another draw: all room together is all that is over together.
-        let all: u64 = self.zones.iter().map(|zone| room(zone).0).sum();
-        let mut left = (u128::from(drawn) * u128::from(all) / u128::from(over)) as u64;
         self.zones.iter().position(|zone| {
             let (free, _) = room(zone);
             let here = left < free;

@@ -126,7 +126,7 @@ impl History {
     #[inline]
     fn track(&mut self, packed: u32, gain: u32) {
         let above = packed > self.p95;
-        let step = u64::from(self.spread) * u64::from(gain) * if above { 19 } else { 1 } >> 18;
+        let step = (u64::from(self.spread) * u64::from(gain) * if above { 19 } else { 1 }) >> 18;
         let distance = (self.p95.abs_diff(packed) >> (MANTISSA - 10)) as u16;
         self.spread = mix(self.spread, distance, gain);
         let step = step.min(u64::from(u32::MAX)) as u32;

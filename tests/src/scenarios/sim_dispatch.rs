@@ -67,7 +67,7 @@ fn feed_run<P: Policy>(digest: &mut Digest, case: u32, policy: P) {
     let outage = |fault| Outage::new(Instant::from_millis(6), Instant::from_millis(14), fault).noticed(MILLI);
     for server in [
         Server::new().slots(2).leaves_at(Instant::from_millis(10)).failure_rate(quarter),
-        Server::new().outage(outage(if case % 2 == 0 { Fault::Down } else { Fault::BlackHole })),
+        Server::new().outage(outage(if case.is_multiple_of(2) { Fault::Down } else { Fault::BlackHole })),
         Server::new().joins_at(Instant::from_millis(4)).warm_up(8 * MILLI, quarter).queue_limit(1),
     ] {
         digest.feed(u64::from(sim.insert(server).is_ok()));

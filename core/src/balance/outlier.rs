@@ -93,7 +93,7 @@ pub struct Swept {
 /// enough requests. A member is an outlier if it is worse than the median by more than three standard deviations, where
 /// the deviation is taken from the median absolute deviation (× 1.4826), which bad members do not stretch as long as
 /// they are fewer than half. So that equal members are left alone it must in any case be worse by 2 points, and by
-/// more than chance explains (4 standard deviations of the binomial distribution), or slower by a factor of 2.
+/// more than chance explains (4 standard deviations of the binomial distribution), or slower by a factor of about 3.
 ///
 /// *When not to use it:* with fewer than three members, where no median is; and to find out whether a member that has no
 /// traffic lives, which needs a health check.
@@ -171,6 +171,8 @@ struct Entry {
 const WHOLE: u32 = 1 << 16;
 /// Two points.
 const FLOOR: u32 = WHOLE / 50;
+/// About three times as slow.
+const SLOW: u32 = DOUBLING / 2 * 3;
 /// With fewer members judged there is no telling who is the outlier.
 const QUORUM: usize = 3;
 
@@ -356,7 +358,7 @@ impl Entry {
         };
         let chance = chance(good.0, self.responses);
         let fails = beyond(good.0.saturating_sub(self.good), good.1.max(FLOOR).max(chance));
-        let slow = beyond(self.latency.saturating_sub(latency.0), latency.1.max(DOUBLING));
+        let slow = beyond(self.latency.saturating_sub(latency.0), latency.1.max(SLOW));
         fails.max(slow)
     }
 }
@@ -364,8 +366,9 @@ impl Entry {
 /// Four standard deviations of the share of good responses among `responses`, where `good` is their probability.
 fn chance(good: u32, responses: u32) -> u32 {
     let n = u64::from(responses.max(1));
-    // One failure more than is known of, since a median of none does not say that there can be none.
-    let bad = (u64::from(WHOLE - good.min(WHOLE)) * n + u64::from(WHOLE)) / (n + 2);
+    // Two more of each than were seen (Agresti and Coull), since a median of no failures does not say that there can be
+    // none.
+    let bad = (u64::from(WHOLE - good.min(WHOLE)) * n + 2 * u64::from(WHOLE)) / (n + 4);
     let variance = bad * (u64::from(WHOLE) - bad) / n;
     4 * variance.isqrt() as u32
 }

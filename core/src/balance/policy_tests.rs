@@ -161,7 +161,7 @@ fn a_slow_member_is_ejected_and_two_say_nothing() {
         for _ in 0..1_000 {
             let picked = balancer.pick(now, &Request::new(), &mut rng);
             let Pick::Member { member, lease, .. } = picked else { panic!("nobody") };
-            let micros = if member.slot() == 0 { 3_000 } else { 1_000 } + u64::from(rng.below(200));
+            let micros = if member.slot() == 0 { 5_000 } else { 1_000 } + u64::from(rng.below(200));
             now = now.saturating_add(Duration::from_micros(micros));
             balancer.complete(now, lease, Outcome::Success).expect("in time");
         }

@@ -175,6 +175,18 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         self.heard(slot).map(|history| duration(history.mean))
     }
 
+    /// [`latency`](Self::latency), which fades as [`peak_latency`](Self::peak_latency) does while the member has nothing to
+    /// answer, so that one that was slow is tried again. `None`: untested.
+    #[must_use]
+    pub fn expected_latency(&self, now: Instant, slot: u32) -> Option<Duration> {
+        let history = self.heard(slot)?;
+        if self.load(slot) > 0 {
+            return Some(duration(history.mean));
+        }
+        let left = remaining(self.tuning(), now.as_nanos().saturating_sub(history.last));
+        Some(duration(scale(history.mean, left)))
+    }
+
     /// The member's latency for who must avoid the slow: it jumps to each larger sample, and decays towards the smaller
     /// ones, and towards nothing while none come, so that a member that was slow is tried again. `None`: untested.
     #[must_use]

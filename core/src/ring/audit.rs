@@ -428,7 +428,7 @@ impl<S: Storage> Moves<S> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
     use crate::ring::{Node, Rendezvous};

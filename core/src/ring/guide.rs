@@ -342,7 +342,7 @@ fn settle_tie(slots: &mut [Slot], first: impl Fn(u32, u32) -> bool) -> bool {
     false
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
     use crate::storage::Heap;

@@ -231,7 +231,7 @@ const fn crc32(crc: u32, bytes: &[u8]) -> u32 {
     !rest
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
     use crate::storage::Heap;

@@ -185,5 +185,5 @@ fn capacity(slack: Q32, total: u64, weight: u32, weights: u64) -> u64 {
     u64::try_from(bits.div_ceil(1 << 32)).unwrap_or(u64::MAX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests;

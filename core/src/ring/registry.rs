@@ -316,7 +316,7 @@ mod any {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::super::Ring;
     use super::*;

@@ -1,6 +1,6 @@
 //! AnchorHash: any node may come and go, and no key moves that need not.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests;
 
 use super::Ring;

@@ -1,6 +1,6 @@
 //! JumpBackHash: buckets numbered from 0, the last of which comes and goes.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests;
 
 use super::Ring;

@@ -1,7 +1,7 @@
 //! Maglev: a table of nodes that one multiplication looks up.
 
 mod build;
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests;
 
 use super::Ring;

@@ -2,8 +2,9 @@
 
 use divvy::Instant;
 use divvy::balance::{
-    Balancer, Config, ConfigError, Fleet, FleetError, LeastLoaded, LeastResponseTime, Member, MemberId, Outlier,
-    OutlierConfig, P2c, Refusal, RoundRobin, SharedBalancer, SlowStart, Swept, Synced, WeightedLeastLoaded,
+    Balancer, Config, ConfigError, Fleet, FleetError, LeastLoaded, LeastResponseTime, Member, MemberId,
+    Outlier, OutlierConfig, P2c, Refusal, RoundRobin, SharedBalancer, SlowStart, Swept, Synced,
+    WeightedLeastLoaded,
 };
 use divvy::fixed::Q32;
 use divvy::graph::{ConnectError, Dag, NodeError, NodeId, NodeState};

@@ -92,7 +92,7 @@ const COMPILED: &[&str] = &[
 ];
 
 /// The table.
-pub(crate) static NEEDS: [Need; 13] = [
+pub(crate) static NEEDS: [Need; 14] = [
     Need {
         name: "rustfmt",
         proof: Proof::Component("fmt"),
@@ -153,6 +153,12 @@ pub(crate) static NEEDS: [Need; 13] = [
         proof: Proof::Programs(&["parallel", "ninja", "make"]),
         source: Source::Debian(&["parallel", "ninja-build", "make"]),
         steps: &[BENCH_RUN],
+    },
+    Need {
+        name: "CMake, for the peers of the bench",
+        proof: Proof::Programs(&["cmake"]),
+        source: Source::Debian(&["cmake"]),
+        steps: &[name::CLIPPY, name::BENCH, BENCH_RUN],
     },
     Need {
         name: "cargo-nextest",

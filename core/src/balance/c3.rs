@@ -237,7 +237,6 @@ impl<S: Storage> fmt::Debug for C3<S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
 mod tests {
     use super::*;
     use crate::balance::{Balancer, Config, Member, MemberId, Outcome, Pick};

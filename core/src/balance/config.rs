@@ -295,6 +295,6 @@ mod tests {
         // After tau, 1 / ln 2 = 1.442695 half-lives have passed.
         let tau = 10_000_000_000;
         let passed = (u128::from(halvings(tau)) * u128::from(tau)) >> 44;
-        assert_eq!(passed, (1.442_695_040_9 * f64::from(1 << 20)) as u128);
+        assert_eq!(passed, (core::f64::consts::LOG2_E * f64::from(1 << 20)) as u128);
     }
 }

@@ -374,7 +374,6 @@ impl<S: Storage> fmt::Debug for LowDiscrepancy<S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
 mod tests {
     use super::*;
     use crate::balance::{Fleet, Member, MemberId};

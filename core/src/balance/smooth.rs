@@ -307,7 +307,6 @@ impl<S: Storage> fmt::Debug for SmoothWeighted<S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
 mod tests {
     use super::*;
     use crate::balance::{Fleet, Member};

@@ -402,7 +402,6 @@ impl<P: fmt::Debug, S: Storage> fmt::Debug for ZoneAware<P, S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
 mod tests {
     use super::*;
     use crate::Rng;

@@ -190,8 +190,6 @@ const fn power_neg(part: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::float_arithmetic, reason = "floats are what the tables are compared with")]
-
     use super::*;
     use proptest::prelude::*;
 

@@ -85,7 +85,7 @@ fn the_numbers_add_up() {
         assert_eq!(flows, moved, "{name}");
         // Four sevenths have to leave b.
         assert_eq!(change["ideal"], 11_429, "{name}");
-        assert!(moved >= 11_000 && moved < 15_000, "{name}: {moved}");
+        assert!((11_000..15_000).contains(&moved), "{name}: {moved}");
         let needless = change["needless"].as_u64().unwrap();
         assert!(if name == "maglev" { needless < 400 } else { needless == 0 }, "{name}: {needless}");
     }

@@ -38,7 +38,12 @@ const BENCHES: &[Bench] = &[
     },
     Bench { name: "ring", about: "consistent hashing", rounds: 21, run: ring::table },
     Bench { name: "table", about: "consistent hashing without a circle", rounds: 21, run: table::table },
-    Bench { name: "balance", about: "choosing a member and accounting for the call", rounds: 21, run: balance::table },
+    Bench {
+        name: "balance",
+        about: "choosing a member and accounting for the call",
+        rounds: 21,
+        run: balance::table,
+    },
     Bench { name: "partition", about: "cutting work", rounds: 21, run: partition::table },
     Bench { name: "sketch", about: "counting heavy keys and values", rounds: 21, run: sketch::table },
     Bench { name: "hash", about: "XXH3-64", rounds: 21, run: hash::table },

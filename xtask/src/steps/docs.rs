@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::run::Run;
 
 /// The documents that show output which is the same on every machine.
-const DOCUMENTS: [&str; 1] = ["docs/CHOOSING.md"];
+const DOCUMENTS: [&str; 2] = ["README.md", "docs/CHOOSING.md"];
 const PROMPT: &str = "$ divvy ";
 
 /// Fails where a document shows anything else than what the command prints.

@@ -166,7 +166,6 @@ proptest! {
             let ended = Ended { slot: *slot, outcome: Outcome::Success, latency: Duration::from_nanos(*nanos) };
             arms.note(View::of(&fleet), &ended);
         }
-        #[allow(clippy::float_arithmetic, reason = "floats are what the sums are compared with")]
         for slot in 0..3 {
             let (mut weights, mut costs) = (0.0, 0.0);
             for (age, (of, nanos)) in calls.iter().rev().enumerate() {

@@ -3,7 +3,6 @@
 mod config;
 mod pool;
 #[cfg(test)]
-#[allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
 mod tests;
 
 pub use config::{PrequalConfig, PrequalError};

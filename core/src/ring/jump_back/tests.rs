@@ -1,5 +1,3 @@
-#![allow(clippy::float_arithmetic, reason = "bounds to compare with; the code under test has none")]
-
 use super::*;
 use crate::rng::Rng;
 use crate::storage::{Heap, Inline};

@@ -1,5 +1,3 @@
-#![allow(clippy::float_arithmetic, reason = "bounds to compare with; the code under test has none")]
-
 use super::*;
 use crate::ring::Node;
 use crate::rng::{Rng, SplitMix64};

@@ -1,5 +1,3 @@
-#![allow(clippy::float_arithmetic, reason = "models to compare with; the code under test has none")]
-
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::vec;

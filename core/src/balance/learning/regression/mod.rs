@@ -44,7 +44,7 @@ use fit::FEATURES;
 ///     balancer.fleet_mut().insert(now, Member::new(name))?;
 /// }
 /// // Ten milliseconds a page:
-/// for pages in [1, 3, 2, 5, 4] {
+/// for pages in (1..=5).cycle().take(200) {
 ///     let Pick::Member { lease, .. } = balancer.pick(now, &Request::new().features(&[pages]), &mut rng) else { panic!() };
 ///     now = now.saturating_add(Duration::from_millis(10) * pages);
 ///     balancer.complete(now, lease, Outcome::Success)?;
@@ -273,10 +273,14 @@ impl<S: Storage> Policy for Regression<S> {
         // On a member that is usually this quick, a usual one would have taken:
         let usual = runner.on_it(1 << 32).max(1);
         let base = u64::try_from((u128::from(took) << 32) / usual).unwrap_or(u64::MAX);
-        runner.took = runner.took - (runner.took >> 5) + took;
-        runner.estimated = runner.estimated - (runner.estimated >> 5) + call.estimate;
         let features = &call.features[..usize::from(call.used)];
         self.fit.note(features, Duration::from_nanos(base));
+        // By what the fit says now: what it guessed when it knew little is no fault of the member's.
+        if let Some(estimate) = self.fit.estimate(features) {
+            runner.took = runner.took - (runner.took >> 5) + took;
+            runner.estimated =
+                runner.estimated - (runner.estimated >> 5) + saturating_nanos(estimate).clamp(1, 1 << 48);
+        }
     }
 }
 

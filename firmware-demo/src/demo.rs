@@ -99,8 +99,8 @@ fn count_alone() -> Option<(Summary, u32)> {
     }
 }
 
-/// What picking costs under each policy. QEMU's counter counts the instructions of all cores: the others have not begun,
-/// and where they wait by spinning they take as many turns as this one.
+/// What picking costs under each policy. QEMU's counter counts the instructions of all cores: the others are
+/// held or asleep until [`board::start_others`], so these are this core's own.
 fn show_picks() {
     const NANOS_PER_TICK: u64 = 1_000_000 / board::TICKS_PER_MILLISECOND as u64;
     let counted = is_counted();
@@ -119,8 +119,7 @@ fn show_picks() {
     picks::measure(board::ticks, &mut |row| {
         let picks::Row { name, ticks, bytes, refused } = row;
         if counted {
-            let instructions =
-                u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION / board::COUNTED_EARLY;
+            let instructions = u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION;
             let each = instructions / u64::from(picks::PICKS);
             print(format_args!("  {name:<22} {bytes:>6}  {each:>12}"));
         } else {
@@ -229,33 +228,74 @@ fn check_split(words: u32) {
     }
 }
 
+/// What a scenario came to on this core, and how many bytes of stack it took.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    digest: [u32; 2],
+    stack: u32,
+}
+
 /// Runs every scenario on this core; all cores at once, then they print in turn.
 fn conform(core: usize) {
-    let mut verdicts: [Option<Verdict<'static>>; SCENARIOS] = [None; SCENARIOS];
-    let mut places = verdicts.iter_mut();
-    divvy_tests::verify(board::NAME, core as u32, &mut |verdict| {
-        if let Some(place) = places.next() {
-            *place = Some(Verdict { target: board::NAME, ..*verdict });
-        }
-    });
+    let before = stack::used();
+    let mut found = [Found::default(); SCENARIOS];
+    let begins = run_scenarios(core as u32, &mut found);
     // Ordering: acquire and release, so that what a core prints comes after all that the one before it printed.
     while TURN.load(Ordering::Acquire) != core as u32 {
         board::wait();
     }
-    for verdict in verdicts.iter().flatten() {
+    let mut deepest = ("", 0);
+    for (scenario, found) in divvy_tests::ALL.iter().zip(found) {
+        let [high, low] = found.digest.map(u64::from);
+        let verdict = Verdict::new(board::NAME, core as u32, scenario.name, high << 32 | low);
         if verdict.is_good() {
-            info!("{}", Display2Format(verdict));
+            info!("{}", Display2Format(&verdict));
         } else {
-            error!("{}", Display2Format(verdict));
+            error!("{}", Display2Format(&verdict));
             FAILURES.fetch_add(1, Ordering::Relaxed);
         }
+        if found.stack > divvy_tests::STACK {
+            error!(
+                "WRONG: scenario `{=str}` takes {=u32} bytes of stack; {=u32} are allowed",
+                scenario.name,
+                found.stack,
+                divvy_tests::STACK
+            );
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+        if found.stack > deepest.1 {
+            deepest = (scenario.name, found.stack);
+        }
     }
-    let (used, size) = stack::used();
-    info!("  core {=usize} used {=usize} of its {=usize} bytes of stack", core, used, size);
+    info!(
+        "  core {=usize} used {=usize} of its {=usize} bytes of stack; the deepest scenario, {=str}, took {=u32}",
+        core,
+        before.max(begins + deepest.1 as usize),
+        stack::size(),
+        deepest.0,
+        deepest.1
+    );
     TURN.fetch_add(1, Ordering::Release);
     for other in 0..CORES {
         board::wake(other as u32);
     }
+}
+
+/// A function of its own, so that the stack it begins at, which it says, is what a scenario's depth is measured from.
+#[inline(never)]
+fn run_scenarios(core: u32, found: &mut [Found; SCENARIOS]) -> usize {
+    let begins = stack::depth();
+    let mut places = found.iter_mut();
+    stack::paint();
+    divvy_tests::verify(board::NAME, core, &mut |verdict| {
+        let stack = stack::used() - begins;
+        if let Some(place) = places.next() {
+            let digest = [(verdict.found >> 32) as u32, verdict.found as u32];
+            *place = Found { digest, stack: stack as u32 };
+        }
+        stack::paint();
+    });
+    begins
 }
 
 fn exit() -> ! {

@@ -9,9 +9,9 @@
 //! assert!(good, "a scenario came to another digest than the committed one");
 //! ```
 //!
-//! Nothing here allocates, and no scenario takes more than 4 KiB of stack, so that a microcontroller's core can run
-//! all of them. `cargo run -p divvy-tests --example digests` prints the host's lines; with `-- --bless` it rewrites the
-//! golden file, whose difference is then the review.
+//! Nothing here allocates, and no scenario takes more than [`STACK`] bytes of stack, so that a microcontroller's core
+//! can run all of them; the boards measure it. `cargo run -p divvy-tests --example digests` prints the host's lines;
+//! with `-- --bless` it rewrites the golden file, whose difference is then the review.
 #![no_std]
 
 mod digest;
@@ -23,3 +23,6 @@ pub use digest::Digest;
 pub use golden::golden;
 pub use scenarios::{ALL, Scenario};
 pub use verdict::{Verdict, verify};
+
+/// The most bytes of stack that a scenario may take on a microcontroller.
+pub const STACK: u32 = 4096;

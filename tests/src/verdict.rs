@@ -36,7 +36,18 @@ pub struct Verdict<'a> {
     pub found: u64,
 }
 
-impl Verdict<'_> {
+impl<'a> Verdict<'a> {
+    /// The verdict on `found`, beside the committed digest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!divvy_tests::Verdict::new("host", 0, "no such scenario", 0).is_good());
+    /// ```
+    pub fn new(target: &'a str, core: u32, scenario: &'static str, found: u64) -> Self {
+        Self { target, core, scenario, expected: golden(scenario), found }
+    }
+
     /// Whether the digest is the committed one.
     pub fn is_good(&self) -> bool {
         self.expected == Some(self.found)
@@ -76,9 +87,7 @@ impl fmt::Display for Verdict<'_> {
 pub fn verify(target: &str, core: u32, report: &mut dyn FnMut(&Verdict<'_>)) -> bool {
     let mut good = true;
     for scenario in ALL {
-        let found = (scenario.run)();
-        let verdict =
-            Verdict { target, core, scenario: scenario.name, expected: golden(scenario.name), found };
+        let verdict = Verdict::new(target, core, scenario.name, (scenario.run)());
         good &= verdict.is_good();
         report(&verdict);
     }

@@ -4,8 +4,7 @@
 //! |---|---|
 //! | `NAME`, `CPU`, `CORES` | how the log calls it; how many cores it has |
 //! | `core()` | which core is asking |
-//! | `start_others()` | lets the other cores out of reset, or out of their waiting room |
-//! | `COUNTED_EARLY` | how many cores' instructions QEMU counts before `start_others()` |
+//! | `start_others()` | lets the other cores out of reset, or out of their waiting room: till then they execute nothing |
 //! | `ticks()`, `TICKS_PER_MILLISECOND` | the board's timer, the same for all cores; it wraps |
 //! | `wait()` | this core has nothing to do until it is woken; may return early |
 //! | `wake(core)` | ends that core's `wait`, or its next one |

@@ -128,9 +128,6 @@ pub(crate) fn core() -> usize {
     unsafe { CPU_IDENTITY.read_volatile() as usize }
 }
 
-/// How many cores' instructions QEMU counts before [`start_others`]: core 1 is held in reset.
-pub(crate) const COUNTED_EARLY: u64 = 1;
-
 /// The board's timer; wraps after 57 minutes.
 pub(crate) fn ticks() -> u32 {
     // SAFETY: a register without side effects on reading.

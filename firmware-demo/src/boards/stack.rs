@@ -8,7 +8,8 @@ const PAINT: u32 = 0xD1CE_57AC;
 /// Bytes below the stack pointer that are left alone: the frames of the painting itself.
 const MARGIN: usize = 256;
 
-/// Paints what this core has not used of its stack yet. Call it first thing on each core.
+/// Paints what this core's stack does not hold now. Call it first thing on each core, and before a part whose own depth
+/// is asked for.
 pub(crate) fn paint() {
     let Range { start, .. } = board::stack();
     let end = board::stack_pointer().saturating_sub(MARGIN) & !3;
@@ -19,12 +20,22 @@ pub(crate) fn paint() {
     }
 }
 
-/// The most bytes that this core's stack ever held, and how many it has.
-pub(crate) fn used() -> (usize, usize) {
+/// How many bytes this core's stack holds now.
+pub(crate) fn depth() -> usize {
+    board::stack().end - board::stack_pointer()
+}
+
+/// The most bytes that this core's stack held since it was painted.
+pub(crate) fn used() -> usize {
     let Range { start, end } = board::stack();
     // SAFETY: the words lie in this core's own stack, which is readable memory.
     let untouched = (start..end)
         .step_by(4)
         .take_while(|&address| unsafe { (address as *const u32).read_volatile() } == PAINT);
-    (end - start - 4 * untouched.count(), end - start)
+    end - start - 4 * untouched.count()
+}
+
+/// How many bytes this core's stack has.
+pub(crate) fn size() -> usize {
+    board::stack().len()
 }

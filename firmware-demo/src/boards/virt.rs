@@ -38,23 +38,27 @@ unsafe extern "C" {
 }
 
 // Runs before memory is initialised, with the hart's number in a0; answers whether this hart is to initialise it.
-// The word is not cleared before the waiting: hart 0 may have been quicker, and it is zero at reset. It is polled
-// rather than awaited by `wfi`, for the reason that `wait` gives.
+// The word is not cleared before the waiting: hart 0 may have been quicker, and it is zero at reset. Until it is set the
+// hart sleeps, so that it takes no turn while hart 0 counts what it does alone: enabled in `mie`, the interrupt ends
+// `wfi`, and it traps nowhere, since interrupts as a whole are disabled at reset.
 global_asm!(
     ".section .init.mp_hook, \"ax\"",
     ".global _mp_hook",
     "_mp_hook:",
-    "    beqz a0, 2f",
+    "    beqz a0, 3f",
     "    li   t0, 0x02000000",
     "    slli t1, a0, 2",
     "    add  t0, t0, t1",
-    "1:  lw   t1, 0(t0)",
+    "    csrsi mie, 8",
+    "    j    2f",
+    "1:  wfi",
+    "2:  lw   t1, 0(t0)",
     "    beqz t1, 1b",
     "    sw   zero, 0(t0)",
     "    fence",
     "    li   a0, 0",
     "    ret",
-    "2:  li   a0, 1",
+    "3:  li   a0, 1",
     "    ret",
 );
 
@@ -135,9 +139,6 @@ pub(crate) fn start_others() {
 pub(crate) fn core() -> usize {
     mhartid::read()
 }
-
-/// How many cores' instructions QEMU counts before [`start_others`]: the others spin in their waiting room, in turns as long as hart 0's.
-pub(crate) const COUNTED_EARLY: u64 = CORES as u64;
 
 /// The board's timer; wraps after 71 minutes.
 pub(crate) fn ticks() -> u32 {

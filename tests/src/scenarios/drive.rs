@@ -9,15 +9,28 @@ use divvy::rng::{Rng, Xoshiro256PlusPlus};
 use divvy::storage::Inline;
 
 /// How many members there may be: what the policy must hold.
-pub(super) const MEMBERS: usize = 12;
-const CALLS: usize = 24;
+pub(super) const MEMBERS: usize = 7;
+const CALLS: usize = 10;
 
-/// Feeds `digest` every decision of `policy` over `steps`.
-pub(super) fn drive(digest: &mut Digest, policy: impl Policy, seed: u64, steps: u32) {
+type Served<P> = Balancer<P, Inline<MEMBERS>, Inline<CALLS>>;
+
+/// A function of its own, as `serve` is, so that each has the stack without what the other needs; the
+/// fleet is a constant, as the larger policies are, and so is only copied to its place.
+#[inline(never)]
+fn build<P: Policy>(policy: impl FnOnce() -> P) -> Served<P> {
+    Balancer::new(const { Fleet::new(Duration::from_millis(40)) }, policy())
+}
+
+/// Feeds `digest` every decision of the policy over `steps`. Never inlined: the stack of one policy at a time.
+#[inline(never)]
+pub(super) fn drive<P: Policy>(digest: &mut Digest, policy: impl FnOnce() -> P, seed: u64, steps: u32) {
+    serve(digest, &mut build(policy), seed, steps);
+}
+
+#[inline(never)]
+fn serve<P: Policy>(digest: &mut Digest, balancer: &mut Served<P>, seed: u64, steps: u32) {
     let mut rng = Xoshiro256PlusPlus::seed(seed);
     let mut now = Instant::from_secs(1);
-    let fleet = Fleet::<Inline<MEMBERS>, Inline<CALLS>>::new(Duration::from_millis(40));
-    let mut balancer = Balancer::new(fleet, policy);
     let mut leases: [Option<Lease>; CALLS] = [None; CALLS];
     let mut names = 0u32;
     for step in 0..steps {

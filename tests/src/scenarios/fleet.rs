@@ -9,12 +9,12 @@ use divvy::rng::{Rng, Xoshiro256PlusPlus};
 use divvy::storage::Inline;
 
 const MEMBERS: usize = 6;
-const CALLS: usize = 12;
+const CALLS: usize = 10;
 
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0xF1EE7);
-    let mut fleet = Fleet::<Inline<MEMBERS>, Inline<CALLS>>::new(Duration::from_millis(500));
+    let mut fleet = const { Fleet::<Inline<MEMBERS>, Inline<CALLS>>::new(Duration::from_millis(500)) };
     let config = Config::new()
         .decay(Duration::from_millis(700))
         .window(50)

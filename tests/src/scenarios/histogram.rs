@@ -8,7 +8,7 @@ use divvy::storage::Inline;
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0x4157);
-    let mut fine = Histogram::<Inline<{ buckets(4, u64::MAX >> 40) }>, 4>::new();
+    let mut fine = Histogram::<Inline<{ buckets(4, u64::MAX >> 46) }>, 4>::new();
     let mut coarse = Histogram::<Inline<{ buckets(1, u64::MAX) }>, 1>::new();
     for round in 0..4 {
         for _ in 0..500 {

@@ -9,7 +9,7 @@ use divvy::storage::Inline;
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0x407);
-    let Ok(mut cut) = HotKeys::<Inline<32>>::new(NonZeroU32::MIN.saturating_add(5)) else { return 0 };
+    let Ok(mut cut) = HotKeys::<Inline<24>>::new(NonZeroU32::MIN.saturating_add(5)) else { return 0 };
     for period in 0..4u32 {
         for _ in 0..700 {
             // Half of the records have one key, half of the rest the next one, and so on.

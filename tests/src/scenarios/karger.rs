@@ -15,7 +15,7 @@ pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0x4A26);
     let mut tight = Karger::<Inline<4>, Inline<40>>::new().virtual_nodes(EIGHT);
-    let mut ample = Karger::<Inline<10>, Inline<160>>::new().virtual_nodes(NonZeroU32::MIN);
+    let mut ample = Karger::<Inline<10>, Inline<96>>::new().virtual_nodes(NonZeroU32::MIN);
     for total in 0..150 {
         change(&mut digest, &mut tight, &mut rng);
         feed_owners(&mut digest, &tight, &mut rng);

@@ -7,6 +7,6 @@ use divvy::storage::Inline;
 
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
-    drive(&mut digest, LowDiscrepancy::<Inline<MEMBERS>>::new(), 0x10D1, 4_000);
+    drive(&mut digest, || const { LowDiscrepancy::<Inline<MEMBERS>>::new() }, 0x10D1, 4_000);
     digest.finish()
 }

@@ -9,16 +9,16 @@ use divvy::storage::Inline;
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0x197);
-    let mut assignment = Assignment::<Inline<40>>::new();
-    let mut costs = [0u64; 44];
+    let mut assignment = Assignment::<Inline<32>>::new();
+    let mut costs = [0u64; 33];
     for (items, parts, most) in [
         (0, 1, 1),
         (5, 2, 3),
-        (40, 7, 4),
-        (40, 16, 1 << 40),
-        (30, 40, 1_000),
-        (41, 2, 10),
-        (10, 41, 10),
+        (32, 7, 4),
+        (32, 16, 1 << 40),
+        (30, 32, 1_000),
+        (33, 2, 10),
+        (10, 33, 10),
         (10, 3, u64::MAX),
     ] {
         for cost in &mut costs[..items] {

@@ -9,7 +9,7 @@ use divvy::storage::Inline;
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
     let mut rng = Xoshiro256PlusPlus::seed(0x3A61);
-    let mut ring = Maglev::<Inline<8>, Inline<251>>::new();
+    let mut ring = Maglev::<Inline<8>, Inline<101>>::new();
     for _ in 0..60 {
         change(&mut digest, &mut ring, &mut rng);
         feed_owners(&mut digest, &ring, &mut rng);

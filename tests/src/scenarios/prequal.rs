@@ -7,11 +7,12 @@ use divvy::fixed::Q32;
 
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
-    drive(&mut digest, Prequal::new(), 0x93E9, 3_000);
+    drive(&mut digest, || const { Prequal::new() }, 0x93E9, 3_000);
     let few = Q32::from_ratio(3, 2)
-        .and_then(|probes| Prequal::with(PrequalConfig::new().pool(5).probes(probes)).ok());
-    if let Some(policy) = few {
-        drive(&mut digest, policy, 0x93EA, 3_000);
+        .map(|probes| PrequalConfig::new().pool(5).probes(probes))
+        .filter(|config| Prequal::with(*config).is_ok());
+    if let Some(config) = few {
+        drive(&mut digest, || Prequal::with(config).expect("it was valid just now"), 0x93EA, 3_000);
     }
     digest.finish()
 }

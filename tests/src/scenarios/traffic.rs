@@ -9,13 +9,25 @@ use divvy::storage::Inline;
 
 /// How many members there may be, and how many calls.
 pub(super) const MEMBERS: usize = 5;
-pub(super) const CALLS: usize = 12;
+pub(super) const CALLS: usize = 6;
+
+type Served<P> = Balancer<P, Inline<MEMBERS>, Inline<CALLS>>;
+
+/// A function of its own, as `serve` is, so that each has the stack without what the other needs; the
+/// fleet is a constant, as the larger policies are, and so is only copied to its place.
+#[inline(never)]
+fn build<P: Policy>(policy: impl FnOnce() -> P) -> Served<P> {
+    Balancer::new(const { Fleet::new(Duration::from_secs(3)) }, policy())
+}
 
 /// Drives the policy from `seed` and feeds every decision. Never inlined: the stack of one policy at a time.
 #[inline(never)]
 pub(super) fn drive<P: Policy>(digest: &mut Digest, policy: impl FnOnce() -> P, seed: u64, steps: u32) {
-    let fleet = Fleet::<Inline<MEMBERS>, Inline<CALLS>>::new(Duration::from_secs(3));
-    let mut balancer = Balancer::new(fleet, policy());
+    serve(digest, &mut build(policy), seed, steps);
+}
+
+#[inline(never)]
+fn serve<P: Policy>(digest: &mut Digest, balancer: &mut Served<P>, seed: u64, steps: u32) {
     let mut rng = Xoshiro256PlusPlus::seed(seed);
     let mut leases = [None; CALLS];
     let mut now = Instant::ZERO;

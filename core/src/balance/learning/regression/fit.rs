@@ -166,25 +166,26 @@ impl Fit {
     fn solve(&mut self) {
         let weight = self.products[0][0].max(1);
         let part = |sum: i64| ratio(i128::from(sum), weight);
-        let mut lower = [[0i64; TERMS]; TERMS];
+        let mut lower = [0i64; TERMS * (TERMS - 1) / 2];
         let mut diagonal = [0i64; TERMS];
         let mut solution = [0i64; TERMS];
         for row in 0..TERMS {
             for column in 0..row {
                 let mut sum = i128::from(part(self.products[row][column])) << SUM_POINT;
                 for k in 0..column {
-                    sum -= ((i128::from(lower[row][k]) * i128::from(lower[column][k])) >> SUM_POINT)
+                    sum -= ((i128::from(lower[below(row, k)]) * i128::from(lower[below(column, k)]))
+                        >> SUM_POINT)
                         * i128::from(diagonal[k]);
                 }
-                lower[row][column] = narrow(sum / i128::from(diagonal[column]));
+                lower[below(row, column)] = narrow(sum / i128::from(diagonal[column]));
             }
             let mut rest = part(self.products[row][row]).saturating_add(RIDGE);
             let mut right = part(self.times[row]);
             for k in 0..row {
-                let step = (i128::from(lower[row][k]) * i128::from(diagonal[k])) >> SUM_POINT;
-                rest = rest.saturating_sub(narrow((step * i128::from(lower[row][k])) >> SUM_POINT));
+                let step = (i128::from(lower[below(row, k)]) * i128::from(diagonal[k])) >> SUM_POINT;
+                rest = rest.saturating_sub(narrow((step * i128::from(lower[below(row, k)])) >> SUM_POINT));
                 right = right.saturating_sub(narrow(
-                    (i128::from(lower[row][k]) * i128::from(solution[k])) >> SUM_POINT,
+                    (i128::from(lower[below(row, k)]) * i128::from(solution[k])) >> SUM_POINT,
                 ));
             }
             // Positive but for rounding.
@@ -195,13 +196,18 @@ impl Fit {
             let mut value = ratio(i128::from(solution[row]), diagonal[row]);
             for k in row + 1..TERMS {
                 value = value.saturating_sub(narrow(
-                    (i128::from(lower[k][row]) * i128::from(solution[k])) >> SUM_POINT,
+                    (i128::from(lower[below(k, row)]) * i128::from(solution[k])) >> SUM_POINT,
                 ));
             }
             solution[row] = value;
         }
         self.coefficients = solution;
     }
+}
+
+/// Where an entry below the diagonal is, when nothing else of the matrix is kept.
+const fn below(row: usize, column: usize) -> usize {
+    row * (row - 1) / 2 + column
 }
 
 /// `n` ÷ `over` with SUM_POINT bits after the point.

@@ -192,10 +192,17 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
     #[inline]
     pub fn advance(&mut self, now: Instant) -> Instant {
         let now = self.fleet.clock(now);
+        if self.fleet.is_overdue() {
+            self.reclaim(now);
+        }
+        now
+    }
+
+    #[cold]
+    fn reclaim(&mut self, now: Instant) {
         for _ in 0..RECLAIMS {
             let Some(ended) = self.fleet.reclaim(now) else { break };
             self.policy.ended(now, View::of(&self.fleet), &ended);
         }
-        now
     }
 }

@@ -61,7 +61,7 @@ impl<L: Storage> Calls<L> {
     /// Notes a call to `member`, or `None` if there is no place for it. `now` never goes back.
     #[inline(always)]
     pub(super) fn claim(&mut self, now: u64, member: u32, timeout: u64) -> Option<Lease> {
-        let call = Call { began: now, generation: 0, member, older: self.newest, newer: NONE };
+        let mut call = Call { began: now, generation: 0, member, older: self.newest, newer: NONE };
         let slot = if self.free == NONE {
             self.list.push(call).ok()?;
             self.list.len() as u32 - 1
@@ -69,20 +69,17 @@ impl<L: Storage> Calls<L> {
             let slot = self.free;
             let place = &mut self.list[slot as usize];
             self.free = place.newer;
-            *place = Call { generation: place.generation, ..call };
+            call.generation = place.generation;
+            *place = call;
             slot
         };
-        match self.list.get_mut(self.newest as usize) {
+        match self.list.get_mut(call.older as usize) {
             Some(newest) => newest.newer = slot,
             None => self.oldest = slot,
         }
         self.newest = slot;
         self.len += 1;
-        Some(Lease::new(
-            slot,
-            self.list[slot as usize].generation,
-            Instant::from_nanos(now.saturating_add(timeout)),
-        ))
+        Some(Lease::new(slot, call.generation, Instant::from_nanos(now.saturating_add(timeout))))
     }
 
     /// Ends a call in time: to which member it went and when it began.
@@ -102,8 +99,13 @@ impl<L: Storage> Calls<L> {
         }
     }
 
+    /// Whether the oldest call's time is over.
+    #[inline(always)]
+    pub(super) fn is_overdue(&self, now: u64, timeout: u64) -> bool {
+        self.list.get(self.oldest as usize).is_some_and(|call| call.began.saturating_add(timeout) <= now)
+    }
+
     /// Takes back the oldest call if its time is over.
-    #[inline]
     pub(super) fn reclaim(&mut self, now: u64, timeout: u64) -> Option<(u32, u64)> {
         let slot = self.oldest;
         let call = self.list.get(slot as usize)?;
@@ -122,18 +124,19 @@ impl<L: Storage> Calls<L> {
 
     #[inline(always)]
     fn release(&mut self, slot: u32) {
-        let free = self.free;
-        let call = &mut self.list[slot as usize];
+        // Found once: what is written to a call does not move the list.
+        let list = &mut *self.list;
+        let call = &mut list[slot as usize];
         let (older, newer) = (call.older, call.newer);
         call.member = NONE;
         call.generation = call.generation.wrapping_add(1);
-        call.newer = free;
+        call.newer = self.free;
         self.free = slot;
-        match self.list.get_mut(older as usize) {
+        match list.get_mut(older as usize) {
             Some(call) => call.newer = newer,
             None => self.oldest = newer,
         }
-        match self.list.get_mut(newer as usize) {
+        match list.get_mut(newer as usize) {
             Some(call) => call.older = older,
             None => self.newest = older,
         }

@@ -440,6 +440,12 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         Ok(self.end(slot, outcome, began))
     }
 
+    /// Whether a call is lost that was not taken back yet.
+    #[inline(always)]
+    pub(super) fn is_overdue(&self) -> bool {
+        self.calls.is_overdue(self.latest.as_nanos(), self.timeout)
+    }
+
     /// Takes back the oldest call whose time is over.
     #[inline]
     pub(super) fn reclaim(&mut self, now: Instant) -> Option<Ended> {

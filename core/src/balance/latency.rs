@@ -21,7 +21,7 @@ pub(super) const DOUBLING: u32 = 1 << MANTISSA;
 /// of the numbers, and a doubling is the same distance wherever it is: a logarithm, straight between the powers of two.
 /// 0 is taken as 1.
 const fn pack(n: u64) -> u32 {
-    let n = n | (n == 0) as u64;
+    let n = if n > 1 { n } else { 1 };
     let zeros = n.leading_zeros();
     let mantissa = ((n << zeros) >> (63 - MANTISSA)) as u32;
     // The mantissa's first bit is always set: it adds one to the exponent, which is one too low.
@@ -103,17 +103,18 @@ impl History {
             self.errors = if failed { u16::MAX } else { 0 };
         } else {
             self.mean = towards(self.mean, cost, tuning.alpha);
-            let left = remaining(tuning, now - self.last);
             // Decayed towards the newest, which if it is higher is the new peak.
-            self.peak = cost + scale(self.peak.saturating_sub(cost), left);
+            self.peak = match self.peak.checked_sub(cost) {
+                None | Some(0) => cost,
+                Some(above) => cost + scale(above, remaining(tuning, now - self.last)),
+            };
             // While there are few responses each counts the same; then the last ones of the window count.
             let gain = match heard {
                 u8::MAX => tuning.gain,
                 _ => tuning.gain.max(u32::MAX / (u32::from(heard) + 1)),
             };
-            let kept = u64::from(self.depth) * ((1 << 32) - u64::from(gain));
-            self.depth = ((kept + u64::from(depth) * u64::from(gain)) >> 32) as u32;
-            self.errors = mix(self.errors, if failed { u16::MAX } else { 0 }, gain);
+            self.depth = mix(self.depth, depth, gain);
+            self.errors = mix(self.errors.into(), if failed { 0xFFFF } else { 0 }, gain) as u16;
             if !failed {
                 self.track(packed, gain);
             }
@@ -127,8 +128,8 @@ impl History {
     fn track(&mut self, packed: u32, gain: u32) {
         let above = packed > self.p95;
         let step = (u64::from(self.spread) * u64::from(gain) * if above { 19 } else { 1 }) >> 18;
-        let distance = (self.p95.abs_diff(packed) >> (MANTISSA - 10)) as u16;
-        self.spread = mix(self.spread, distance, gain);
+        let distance = self.p95.abs_diff(packed) >> (MANTISSA - 10);
+        self.spread = mix(self.spread.into(), distance, gain) as u16;
         let step = step.min(u64::from(u32::MAX)) as u32;
         self.p95 = if above { self.p95.saturating_add(step) } else { self.p95.saturating_sub(step) };
     }
@@ -148,9 +149,10 @@ impl History {
 const FIRST_SPREAD: u16 = 1 << 9;
 
 /// `old` moved by this share of the way to `new`, rounded down.
-const fn mix(old: u16, new: u16, share: u32) -> u16 {
-    let kept = old as u64 * ((1 << 32) - share as u64);
-    ((kept + new as u64 * share as u64) >> 32) as u16
+const fn mix(old: u32, new: u32, share: u32) -> u32 {
+    // The sum is never below 0 nor above 64 bits, so it is right although the way may be negative.
+    let way = (new as u64).wrapping_sub(old as u64).wrapping_mul(share as u64);
+    (((old as u64) << 32).wrapping_add(way) >> 32) as u32
 }
 
 /// What is left of a peak after `nanos` × 2³²: 2 to the power of minus the half-lives that passed.

@@ -192,7 +192,7 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
     #[inline]
     pub fn advance(&mut self, now: Instant) -> Instant {
         let now = self.fleet.clock(now);
-        if self.fleet.is_overdue() {
+        if self.fleet.may_be_overdue() {
             self.reclaim(now);
         }
         now
@@ -204,5 +204,6 @@ impl<P: Policy, M: Storage, L: Storage> Balancer<P, M, L> {
             let Some(ended) = self.fleet.reclaim(now) else { break };
             self.policy.ended(now, View::of(&self.fleet), &ended);
         }
+        self.fleet.look_ahead();
     }
 }

@@ -99,12 +99,6 @@ impl<L: Storage> Calls<L> {
         }
     }
 
-    /// Whether the oldest call's time is over.
-    #[inline(always)]
-    pub(super) fn is_overdue(&self, now: u64, timeout: u64) -> bool {
-        self.list.get(self.oldest as usize).is_some_and(|call| call.began.saturating_add(timeout) <= now)
-    }
-
     /// Takes back the oldest call if its time is over.
     pub(super) fn reclaim(&mut self, now: u64, timeout: u64) -> Option<(u32, u64)> {
         let slot = self.oldest;

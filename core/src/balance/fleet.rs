@@ -95,6 +95,9 @@ pub struct Fleet<M: Storage, L: Storage> {
     tuning: Tuning,
     timeout: u64,
     latest: Instant,
+    /// No call is lost before this: the oldest call's deadline when it was looked for last, or earlier than it is now,
+    /// since calls are lost in the order in which they begin.
+    none_lost_before: Instant,
     /// Until when a member may get less than its full share: while one may be in its slow start, or for ever.
     thinning: Instant,
     epoch: u32,
@@ -116,6 +119,7 @@ impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
             tuning: Tuning::new(saturating_nanos(timeout)),
             timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
+            none_lost_before: Instant::ZERO,
             thinning: Instant::ZERO,
             epoch: 0,
             members: 0,
@@ -139,6 +143,7 @@ impl Fleet<crate::storage::Heap, crate::storage::Heap> {
             tuning: Tuning::new(saturating_nanos(timeout)),
             timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
+            none_lost_before: Instant::ZERO,
             thinning: Instant::ZERO,
             epoch: 0,
             members: 0,
@@ -440,10 +445,17 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         Ok(self.end(slot, outcome, began))
     }
 
-    /// Whether a call is lost that was not taken back yet.
+    /// Whether a call may be lost that was not taken back yet.
     #[inline(always)]
-    pub(super) fn is_overdue(&self) -> bool {
-        self.calls.is_overdue(self.latest.as_nanos(), self.timeout)
+    pub(super) fn may_be_overdue(&self) -> bool {
+        self.latest >= self.none_lost_before
+    }
+
+    /// Finds anew when the next call is lost.
+    pub(super) fn look_ahead(&mut self) {
+        // A call that is still to come begins now at the earliest.
+        let future = self.latest.saturating_add(Duration::from_nanos(self.timeout));
+        self.none_lost_before = self.next_deadline().unwrap_or(future);
     }
 
     /// Takes back the oldest call whose time is over.
@@ -467,12 +479,12 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     #[inline(always)]
     fn end(&mut self, slot: u32, outcome: Outcome, began: u64) -> Ended {
         let now = self.latest.as_nanos();
-        let took = now.saturating_sub(began);
+        // Calls begin at the fleet's own time, which never goes back.
+        let took = now - began;
         let member = &mut self.slots[slot as usize];
         if outcome != Outcome::Ignored {
             let failed = outcome == Outcome::Failure;
-            member.history.note(&self.tuning, now, took, failed, member.in_flight, member.heard);
-            member.heard = member.heard.saturating_add(1);
+            member.history.note(&self.tuning, now, took, failed, member.in_flight, &mut member.heard);
         }
         member.in_flight -= 1;
         if member.state == State::Leaving && member.in_flight == 0 {

@@ -84,17 +84,18 @@ impl History {
         counts
     }
 
-    /// Notes the response to a call that took `took`, when `there` calls were there; `heard` is how many came before it,
-    /// up to 255.
+    /// Notes the response to a call that took `took`, when `there` calls were there; `heard` counts those that came, up
+    /// to 255.
     #[inline(always)]
-    pub(super) fn note(&mut self, tuning: &Tuning, now: u64, took: u64, failed: bool, there: u32, heard: u8) {
+    pub(super) fn note(&mut self, tuning: &Tuning, now: u64, took: u64, failed: bool, there: u32, heard: &mut u8) {
         let cost = if failed { took.max(tuning.penalty) } else { took };
         let cost = cost.min(LONGEST) << FRACTION;
         // A failure says nothing of how long good responses take; the error rate has it.
         let packed = pack(took.min(LONGEST) << FRACTION);
         let depth = there.min(0xFFFF) << 16;
         self.count(failed);
-        if heard == 0 {
+        if *heard == 0 {
+            *heard = 1;
             self.mean = cost;
             self.peak = cost;
             self.p95 = packed;
@@ -109,12 +110,17 @@ impl History {
                 Some(above) => cost + scale(above, remaining(tuning, now - self.last)),
             };
             // While there are few responses each counts the same; then the last ones of the window count.
-            let gain = match heard {
+            let gain = match *heard {
                 u8::MAX => tuning.gain,
-                _ => tuning.gain.max(u32::MAX / (u32::from(heard) + 1)),
+                _ => {
+                    *heard += 1;
+                    tuning.gain.max(u32::MAX / u32::from(*heard))
+                }
             };
             self.depth = mix(self.depth, depth, gain);
-            self.errors = mix(self.errors.into(), if failed { 0xFFFF } else { 0 }, gain) as u16;
+            if failed || self.errors > 0 {
+                self.errors = mix(self.errors.into(), if failed { 0xFFFF } else { 0 }, gain) as u16;
+            }
             if !failed {
                 self.track(packed, gain);
             }
@@ -126,12 +132,21 @@ impl History {
     /// one in 20 exceeds it. A part is in proportion to how far responses usually are from it.
     #[inline]
     fn track(&mut self, packed: u32, gain: u32) {
-        let above = packed > self.p95;
-        let step = (u64::from(self.spread) * u64::from(gain) * if above { 19 } else { 1 }) >> 18;
-        let distance = self.p95.abs_diff(packed) >> (MANTISSA - 10);
-        self.spread = mix(self.spread.into(), distance, gain) as u16;
-        let step = step.min(u64::from(u32::MAX)) as u32;
-        self.p95 = if above { self.p95.saturating_add(step) } else { self.p95.saturating_sub(step) };
+        // Below 2⁴⁸.
+        let part = u64::from(self.spread) * u64::from(gain);
+        let distance = match packed.checked_sub(self.p95) {
+            Some(above @ 1..) => {
+                let step = ((part * 19) >> 18).min(u64::from(u32::MAX));
+                self.p95 = self.p95.saturating_add(step as u32);
+                above
+            }
+            _ => {
+                let below = self.p95 - packed;
+                self.p95 = self.p95.saturating_sub((part >> 18) as u32);
+                below
+            }
+        };
+        self.spread = mix(self.spread.into(), distance >> (MANTISSA - 10), gain) as u16;
     }
 
     #[inline]

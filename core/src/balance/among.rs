@@ -29,19 +29,38 @@ pub(super) fn any_left<M: Storage, L: Storage>(view: View<'_, M, L>, request: &R
 
 /// A candidate that `request` does not avoid, each with the same probability. *O*(1), with avoided slots *O*(avoided)
 /// expected, where most are avoided *O*(candidates × avoided).
+#[inline(always)]
 pub(super) fn chance<M: Storage, L: Storage>(
     view: View<'_, M, L>,
     request: &Request<'_>,
     rng: &mut impl Rng,
 ) -> Result<(u32, Why), Refusal> {
     let slots = view.slots();
-    if let Some(slot) = only(view, request) {
-        return Ok((slot, Why::Only));
+    if slots.len() < 2 {
+        return match only(view, request) {
+            Some(slot) => Ok((slot, Why::Only)),
+            None if slots.is_empty() => Err(view.refusal()),
+            None => next_chance(DRAWS, view, request, rng),
+        };
     }
-    if slots.is_empty() {
-        return Err(view.refusal());
+    // Nearly always the first draw is right.
+    let slot = slots[rng.below(slots.len() as u32) as usize];
+    if request.avoids(slot) {
+        return next_chance(DRAWS - 1, view, request, rng);
     }
-    for _ in 0..DRAWS {
+    Ok((slot, Why::Chance))
+}
+
+/// [`chance`] with so many draws left.
+#[cold]
+fn next_chance<M: Storage, L: Storage>(
+    draws: u32,
+    view: View<'_, M, L>,
+    request: &Request<'_>,
+    rng: &mut impl Rng,
+) -> Result<(u32, Why), Refusal> {
+    let slots = view.slots();
+    for _ in 0..draws {
         let slot = slots[rng.below(slots.len() as u32) as usize];
         if !request.avoids(slot) {
             return Ok((slot, Why::Chance));

@@ -26,12 +26,22 @@ pub(super) struct Calls<L: Storage> {
     oldest: u32,
     newest: u32,
     len: u32,
+    /// No call is lost before this: the oldest call's deadline when it was looked for last. It is later now, if anything,
+    /// since calls are lost in the order in which they begin.
+    none_lost_before: u64,
 }
 
 impl<const N: usize> Calls<crate::storage::Inline<N>> {
     pub(super) const fn new() -> Self {
         const { assert!(N < NONE as usize, "calls are numbered in 32 bits") };
-        Self { list: heapless::Vec::new(), free: NONE, oldest: NONE, newest: NONE, len: 0 }
+        Self {
+            list: heapless::Vec::new(),
+            free: NONE,
+            oldest: NONE,
+            newest: NONE,
+            len: 0,
+            none_lost_before: 0,
+        }
     }
 }
 
@@ -39,7 +49,7 @@ impl<const N: usize> Calls<crate::storage::Inline<N>> {
 impl Calls<crate::storage::Heap> {
     pub(super) fn with_capacity(capacity: u32) -> Self {
         let list = crate::storage::HeapList::with_capacity(capacity.min(NONE - 1) as usize);
-        Self { list, free: NONE, oldest: NONE, newest: NONE, len: 0 }
+        Self { list, free: NONE, oldest: NONE, newest: NONE, len: 0, none_lost_before: 0 }
     }
 }
 
@@ -97,6 +107,19 @@ impl<L: Storage> Calls<L> {
             }
             _ => Err(Stale::Unknown),
         }
+    }
+
+    /// Whether a call's time may be over.
+    #[inline(always)]
+    pub(super) const fn may_be_overdue(&self, now: u64) -> bool {
+        now >= self.none_lost_before
+    }
+
+    /// Finds anew when the next call is lost.
+    pub(super) fn look_ahead(&mut self, now: u64, timeout: u64) {
+        // A call that is still to come begins now at the earliest.
+        let began = self.list.get(self.oldest as usize).map_or(now, |call| call.began);
+        self.none_lost_before = began.saturating_add(timeout);
     }
 
     /// Takes back the oldest call if its time is over.

@@ -95,9 +95,6 @@ pub struct Fleet<M: Storage, L: Storage> {
     tuning: Tuning,
     timeout: u64,
     latest: Instant,
-    /// No call is lost before this: the oldest call's deadline when it was looked for last, or earlier than it is now,
-    /// since calls are lost in the order in which they begin.
-    none_lost_before: Instant,
     /// Until when a member may get less than its full share: while one may be in its slow start, or for ever.
     thinning: Instant,
     epoch: u32,
@@ -119,7 +116,6 @@ impl<const M: usize, const L: usize> Fleet<Inline<M>, Inline<L>> {
             tuning: Tuning::new(saturating_nanos(timeout)),
             timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
-            none_lost_before: Instant::ZERO,
             thinning: Instant::ZERO,
             epoch: 0,
             members: 0,
@@ -143,7 +139,6 @@ impl Fleet<crate::storage::Heap, crate::storage::Heap> {
             tuning: Tuning::new(saturating_nanos(timeout)),
             timeout: saturating_nanos(timeout),
             latest: Instant::ZERO,
-            none_lost_before: Instant::ZERO,
             thinning: Instant::ZERO,
             epoch: 0,
             members: 0,
@@ -448,14 +443,12 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     /// Whether a call may be lost that was not taken back yet.
     #[inline(always)]
     pub(super) fn may_be_overdue(&self) -> bool {
-        self.latest >= self.none_lost_before
+        self.calls.may_be_overdue(self.latest.as_nanos())
     }
 
     /// Finds anew when the next call is lost.
     pub(super) fn look_ahead(&mut self) {
-        // A call that is still to come begins now at the earliest.
-        let future = self.latest.saturating_add(Duration::from_nanos(self.timeout));
-        self.none_lost_before = self.next_deadline().unwrap_or(future);
+        self.calls.look_ahead(self.latest.as_nanos(), self.timeout);
     }
 
     /// Takes back the oldest call whose time is over.

@@ -87,7 +87,15 @@ impl History {
     /// Notes the response to a call that took `took`, when `there` calls were there; `heard` counts those that came, up
     /// to 255.
     #[inline(always)]
-    pub(super) fn note(&mut self, tuning: &Tuning, now: u64, took: u64, failed: bool, there: u32, heard: &mut u8) {
+    pub(super) fn note(
+        &mut self,
+        tuning: &Tuning,
+        now: u64,
+        took: u64,
+        failed: bool,
+        there: u32,
+        heard: &mut u8,
+    ) {
         let cost = if failed { took.max(tuning.penalty) } else { took };
         let cost = cost.min(LONGEST) << FRACTION;
         // A failure says nothing of how long good responses take; the error rate has it.

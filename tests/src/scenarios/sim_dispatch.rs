@@ -82,7 +82,7 @@ fn insert_all<P: Policy>(digest: &mut u64, case: u32, policy: P, sim: &mut Sim<P
     let placed = sim.insert_dispatcher(Balancer::new(const { Fleet::new(Duration::from_secs(1)) }, policy));
     feed(digest, u64::from(placed.is_ok()));
     let quarter = Q32::from_bits(1 << 30);
-    let fault = if case % 2 == 0 { Fault::Down } else { Fault::BlackHole };
+    let fault = if case.is_multiple_of(2) { Fault::Down } else { Fault::BlackHole };
     let outage = Outage::new(Instant::from_millis(6), Instant::from_millis(14), fault).noticed(MILLI);
     let mut second = Server::new().outage(outage);
     if case >= 2 {

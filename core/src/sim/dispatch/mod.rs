@@ -263,6 +263,7 @@ impl<P: Policy, D: Storage, M: Storage, R: Storage, H: Storage> Dispatch<P, D, M
     /// # Errors
     ///
     /// [`Full`] if there is no room for it, or its fleet has none for the servers: here it is back.
+    #[allow(clippy::result_large_err, reason = "the balancer comes back as it was, whatever its size")]
     pub fn insert_dispatcher(
         &mut self,
         mut balancer: Balancer<P, M, R>,

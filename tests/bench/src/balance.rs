@@ -34,7 +34,7 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
     let mut tables = Vec::new();
     for members in [10, 100, 1_000] {
         let contenders = vec![
-            Contender::new("baseline: a number", || time_each(CALLS, |i| drop(black_box(i)))),
+            Contender::new("baseline: a number", || time_each(CALLS, |i| _ = black_box(i))),
             pingora::<PingoraRoundRobin>("pingora-load-balancing RoundRobin (no accounting)", members),
             pingora::<PingoraRandom>("pingora-load-balancing Random (no accounting)", members),
             pingora::<FNVHash>("pingora-load-balancing FNVHash (no accounting)", members),
@@ -56,7 +56,7 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
             contenders,
         ));
         let contenders = vec![
-            Contender::new("baseline: a number", || time_each(CALLS, |i| drop(black_box(i)))),
+            Contender::new("baseline: a number", || time_each(CALLS, |i| _ = black_box(i))),
             weighted_rs(members),
             divvy("divvy SmoothWeighted", members, 5, SmoothWeighted::<Heap>::with_capacity(members)),
             divvy("divvy LowDiscrepancy", members, 5, LowDiscrepancy::<Heap>::with_capacity(members)),
@@ -67,7 +67,7 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
             contenders,
         ));
         let contenders = vec![
-            Contender::new("baseline: a number", || time_each(CALLS, |i| drop(black_box(i)))),
+            Contender::new("baseline: a number", || time_each(CALLS, |i| _ = black_box(i))),
             linear_scan(members),
             divvy("divvy LeastLoaded", members, 1, LeastLoaded::<Heap>::with_capacity(members)),
             divvy(
@@ -87,11 +87,14 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
     Ok(tables.join("\n"))
 }
 
+/// Makes what two threads submit to.
+type Make = Box<dyn Fn() -> Box<dyn Submit>>;
+
 /// Two threads submit to the same balancer of 100 members: operations a second of both together, and the time that 99 of
 /// 100 picks with their completions stay below, each as it was in the median round.
 fn two_threads(rounds: u32) -> String {
     const MEMBERS: u32 = 100;
-    let targets: [(&str, f64, f64, Box<dyn Fn() -> Box<dyn Submit>>); 6] = [
+    let targets: [(&str, f64, f64, Make); 6] = [
         (
             "round robin, shared",
             200_000.0,

@@ -76,7 +76,7 @@ impl core::error::Error for FleetError {}
 /// # Complexity
 ///
 /// A call that begins, ends or is lost *O*(1); a change of membership *O*(slots). 84 bytes a member and 24 a call; with 8 of
-/// each, below a kibibyte.
+/// each, within a kibibyte.
 ///
 /// # Time
 ///

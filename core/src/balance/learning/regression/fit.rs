@@ -46,7 +46,7 @@ const BATCH: u32 = 8;
 /// # Complexity
 ///
 /// With 8 terms: an estimate takes 8 multiplications, an observation 36, and each eighth one a solution with 120
-/// multiplications and 36 divisions in 128 bits. 424 bytes.
+/// multiplications and 36 divisions in 128 bits. 656 bytes.
 ///
 /// # References
 ///

@@ -64,7 +64,7 @@ use fit::FEATURES;
 /// # Complexity
 ///
 /// Choosing *O*(candidates); a call's end as [`Fit::note`]. 40 bytes per member and 56 per call, of the larger number of
-/// both, and 424 for the fit.
+/// both, and 656 for the fit.
 ///
 /// # Time
 ///

@@ -17,13 +17,14 @@
 //!
 //! # The floors
 //!
-//! A piece of work is cut ([`partition`]), may go now or later ([`limit`], [`retry`]), is held ([`queue`], [`graph`])
-//! and is run ([`sched`]). All of them stand on the ground floor: [`time`], [`rng`], [`hash`], [`fixed`],
-//! [`storage`], `sync`, [`lease`]. [`sim`] runs them on a virtual clock.
+//! A piece of work is cut ([`partition`]), has a place ([`ring`]) or is given to whoever fits ([`balance`]), may go now or
+//! later ([`limit`], [`retry`]), is held ([`queue`], [`graph`]) and is run ([`sched`]). [`sketch`] is what is learned by
+//! watching. All of them stand on the ground floor: [`time`], [`rng`], [`hash`], [`fixed`], [`storage`], `sync`,
+//! [`lease`]. [`sim`] runs them on a virtual clock.
 //!
 //! # Features
 //!
-//! None by default. `alloc`: [`storage::Heap`]. `defmt`: formatting on a microcontroller. `portable-atomic` and
+//! None by default. `alloc`: [`storage::Heap`], and the rings and policies that are chosen by name at run time. `defmt`: formatting on a microcontroller. `portable-atomic` and
 //! `critical-section`: the shared queues on targets without compare-and-swap. `rand_core-0_10`: that crate's
 //! generators as [`Rng`].
 #![no_std]

@@ -1,9 +1,10 @@
 //! What the core refuses to have: processes, disk, a terminal, and the `divvy` command.
 //!
-//! `cli` reads the command line, one file per command. `run` runs a pipeline of commands. `store` keeps what a run
-//! learned. Data flows one way: `cli` → `run` → `store` → `divvy` (the core); `config`, how people write
-//! files, and `diagnostic` and `exit`, the messages
-//! and codes that any of them may end with, stand below all of them.
+//! `cli` reads the command line, one file per command. `run` runs a pipeline of commands, and `store` keeps what a run
+//! learned. `plan` says what a change would do, `sim` what a policy would. Data flows one way: `cli` → `run` → `store` →
+//! `divvy` (the core), and `cli` → `plan`, `sim` → `divvy`. Below all of them stand `config` (how people write files),
+//! `table` (how results are laid out), and `diagnostic` and `exit` (the messages and codes that any of them may end
+//! with).
 
 #[cfg(not(unix))]
 compile_error!("divvy-host runs commands in process groups, which this system does not have");

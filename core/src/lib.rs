@@ -51,6 +51,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod balance;
+pub mod breaker;
 pub mod fixed;
 pub mod graph;
 pub mod hash;

@@ -1,4 +1,4 @@
-//! Trying again: when, and when to give up.
+//! When to try again, and when to give up.
 
 use crate::fixed::Q32;
 use crate::rng::Rng;

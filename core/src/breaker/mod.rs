@@ -1,0 +1,1 @@
+//! May it go now: not to somebody who fails.

@@ -34,12 +34,11 @@
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core
 )]
-// Tests run on a host and compare with its collections and floats.
+// Tests run on a host and compare with its collections.
 #![cfg_attr(
     test,
     allow(
         clippy::disallowed_types,
-        clippy::float_arithmetic,
         clippy::std_instead_of_alloc,
         clippy::std_instead_of_core
     )

@@ -237,6 +237,7 @@ impl<S: Storage> fmt::Debug for C3<S> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the score is checked against the formula in floats")]
 mod tests {
     use super::*;
     use crate::balance::{Balancer, Config, Member, MemberId, Outcome, Pick};

@@ -374,6 +374,7 @@ impl<S: Storage> fmt::Debug for LowDiscrepancy<S> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "shares are checked against their exact values in floats")]
 mod tests {
     use super::*;
     use crate::balance::{Fleet, Member, MemberId};

@@ -107,6 +107,7 @@ pub(super) const fn share(age: u64, window: u64, inverse: u32, minimum: u32) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the share is checked against the formula in floats")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

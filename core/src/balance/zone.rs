@@ -402,6 +402,7 @@ impl<P: fmt::Debug, S: Storage> fmt::Debug for ZoneAware<P, S> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "shares are checked against the formula in floats")]
 mod tests {
     use super::*;
     use crate::Rng;

@@ -189,6 +189,7 @@ const fn power_neg(part: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "checked against the host's own exponentials and logarithms")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

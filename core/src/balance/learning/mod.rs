@@ -6,6 +6,7 @@ mod thompson;
 mod ucb;
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "figures are checked against the formulas in floats")]
 mod tests;
 
 pub use regression::{Discipline, Fit, Regression};

@@ -19,6 +19,7 @@ mod series;
 mod server;
 mod service;
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the means and the spread are checked in floats")]
 mod tests;
 
 use core::fmt;

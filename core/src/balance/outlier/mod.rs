@@ -1,5 +1,8 @@
 //! Who does far worse than the others, and is taken out for a while.
 
+#[cfg(test)]
+mod tests;
+
 use super::fleet::Fleet;
 use super::latency::DOUBLING;
 use super::member::State;
@@ -294,7 +297,8 @@ impl<S: Storage> Outlier<S> {
         let good = self.normal(|entry| entry.good);
         let latency = self.normal(|entry| entry.latency);
         let (Some(good), Some(latency)) = (good, latency) else { return };
-        let share = Q32::from_bits(self.config.share.to_bits().min(Q32::ONE.to_bits()));
+        // One 2⁻³² more, since a ratio was rounded down: a tenth of ten is one.
+        let share = self.config.share.saturating_add(Q32::from_bits(1)).min(Q32::ONE);
         let most = share.mul_int(fleet.len().into());
         let mut out = fleet.slots.iter().filter(|slot| slot.state == State::Ejected).count() as u64;
         loop {

@@ -5,10 +5,14 @@
 //! randomness. So a run follows from its parameters and a seed, on every target, and can be stepped, paused and
 //! replayed.
 
+mod arrivals;
 pub mod dispatch;
+mod service;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod stealing;
 
+pub use arrivals::{Arrivals, ArrivalsError};
 pub use dispatch::Dispatch;
+pub use service::{Service, ServiceError};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use stealing::Stealing;

@@ -3,10 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::arrivals::{Arrivals, ArrivalsError};
 use super::keys::{Drawer, Keys, KeysError};
-use super::service::Service;
 use crate::Instant;
+use crate::sim::arrivals::{Arrivals, ArrivalsError};
+use crate::sim::service::Service;
 
 /// How a dispatcher learns about the load that others put on the servers.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

@@ -5,7 +5,6 @@
 //! simulation's.
 
 mod agenda;
-mod arrivals;
 mod calls;
 mod changes;
 mod config;
@@ -17,7 +16,6 @@ mod inform;
 mod keys;
 mod series;
 mod server;
-mod service;
 #[cfg(test)]
 #[allow(clippy::float_arithmetic, reason = "the means and the spread are checked in floats")]
 mod tests;
@@ -25,7 +23,6 @@ mod tests;
 use core::fmt;
 use core::time::Duration;
 
-pub use self::arrivals::{Arrivals, ArrivalsError};
 pub use self::config::{Config, ConfigError, Information};
 pub use self::error::{ChangeError, PushError};
 pub use self::event::{End, Event, Unplaced, What};
@@ -33,7 +30,8 @@ pub use self::figures::{ServerStats, Summary};
 pub use self::keys::{Keys, KeysError};
 pub use self::series::{Series, Window};
 pub use self::server::{Change, Fault, Outage, Server, ServerError};
-pub use self::service::{Service, ServiceError};
+pub use super::arrivals::{Arrivals, ArrivalsError};
+pub use super::service::{Service, ServiceError};
 
 use self::agenda::{Agenda, Fifo};
 use self::calls::{Call, Calls, Line};

@@ -4,9 +4,9 @@ use core::fmt;
 use core::time::Duration;
 
 use super::calls::Line;
-use super::service::Service;
 use crate::Instant;
 use crate::fixed::Q32;
+use crate::sim::service::Service;
 use crate::time::saturating_nanos;
 
 /// A server to be: how fast it is, how much it does at once, and what will happen to it.

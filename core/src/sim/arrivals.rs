@@ -12,7 +12,7 @@ use crate::time::saturating_nanos;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Arrivals {
-    /// Only those that [`push`](super::Dispatch::push) brings.
+    /// Only those that the caller pushes, where the simulation takes them ([`Dispatch::push`](super::Dispatch::push)).
     Pushed,
     /// One every `gap`.
     Constant {

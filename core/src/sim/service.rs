@@ -45,7 +45,7 @@ impl core::error::Error for ServiceError {}
 /// use core::time::Duration;
 /// use divvy::fixed::Q32;
 /// use divvy::rng::SplitMix64;
-/// use divvy::sim::dispatch::{Service, ServiceError};
+/// use divvy::sim::{Service, ServiceError};
 ///
 /// let milli = Duration::from_millis(1);
 /// let bimodal = Service::bimodal(milli, 10 * milli, Q32::from_ratio(1, 10).unwrap())?;

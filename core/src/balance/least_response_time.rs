@@ -1,6 +1,6 @@
 //! The one that is expected to answer first.
 
-use super::least_loaded::scan;
+use super::least::scan;
 use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::storage::Storage;

@@ -68,17 +68,53 @@ fn the_least_loaded_is_chosen_with_and_without_an_index() {
     }
 }
 
+/// A pick whose call ends at once.
+fn pick_and_complete<P: Policy>(
+    balancer: &mut Balancer<P, Inline<48>, Inline<256>>,
+    request: &Request<'_>,
+    rng: &mut impl Rng,
+) {
+    let Pick::Member { lease, .. } = balancer.pick(Instant::ZERO, request, rng) else { panic!("nobody") };
+    balancer.complete(Instant::ZERO, lease, Outcome::Success).expect("in time");
+}
+
+fn takes_turns(members: u32, policy: impl Policy) {
+    let mut balancer = Balancer::new(fleet(members, |_| 1), policy);
+    let mut rng = Xoshiro256PlusPlus::seed(1);
+    for _ in 0..10 * members {
+        pick_and_complete(&mut balancer, &Request::new(), &mut rng);
+    }
+    assert!((0..members).all(|slot| balancer.fleet().picks(slot) == 10), "{members}");
+    // For a while there are too few for an index.
+    let absent: Vec<MemberId> =
+        (0..10).filter_map(|slot| balancer.fleet().id(slot)).take(members as usize / 3).collect();
+    for id in &absent {
+        balancer.fleet_mut().mark_down(*id).expect("known");
+    }
+    pick_and_complete(&mut balancer, &Request::new(), &mut rng);
+    for id in &absent {
+        balancer.fleet_mut().resume(*id).expect("known");
+    }
+    for _ in 0..10 * members {
+        pick_and_complete(&mut balancer, &Request::new(), &mut rng);
+    }
+    let counts: Vec<u32> = (0..members).map(|slot| balancer.fleet().picks(slot)).collect();
+    assert!(counts.iter().all(|count| (19..=21).contains(count)), "{counts:?}");
+    // Those that may be chosen are not those whose turn it is.
+    let others: Vec<u32> = (0..members).filter(|slot| ![1, 5].contains(slot)).collect();
+    for _ in 0..100 {
+        pick_and_complete(&mut balancer, &Request::new().avoid(&others), &mut rng);
+    }
+    for slot in [1, 5] {
+        assert_eq!(balancer.fleet().picks(slot), counts[slot as usize] + 50, "{members} {slot}");
+    }
+}
+
 #[test]
 fn equals_are_chosen_by_turns() {
     for members in [8, 40] {
-        let mut balancer = Balancer::new(fleet(members, |_| 1), LeastLoaded::<Inline<48>>::new());
-        let mut rng = Xoshiro256PlusPlus::seed(1);
-        for _ in 0..10 * members {
-            let picked = balancer.pick(Instant::ZERO, &Request::new(), &mut rng);
-            let Pick::Member { lease, .. } = picked else { panic!("nobody") };
-            balancer.complete(Instant::ZERO, lease, Outcome::Success).expect("in time");
-        }
-        assert!((0..members).all(|slot| balancer.fleet().picks(slot) == 10), "{members}");
+        takes_turns(members, LeastLoaded::<Inline<48>>::new());
+        takes_turns(members, WeightedLeastLoaded::<Inline<48>>::new());
     }
 }
 

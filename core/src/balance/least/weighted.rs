@@ -1,9 +1,9 @@
 //! The one with the least load for its weight.
 
-use super::least_loaded::{SCAN, scan};
-use super::policy::{Choice, Ended, Policy, Refusal, Report, View, Why};
-use super::request::Request;
 use super::tournament::{Rank, Tournament};
+use super::{Index, Least, policy};
+use crate::balance::policy::{Choice, Ended, Policy, Refusal, Report, View};
+use crate::balance::request::Request;
 use crate::storage::{Inline, Storage};
 use crate::{Instant, Rng};
 use core::cmp::Ordering;
@@ -48,40 +48,9 @@ use core::cmp::Ordering;
 ///
 /// The weighted least connections of the Linux Virtual Server and of Envoy's least request policy (with bias 1).
 #[derive(Debug)]
-pub struct WeightedLeastLoaded<S: Storage> {
-    index: Tournament<Relative, S>,
-    /// The epoch of the candidates in the index.
-    built: Option<u32>,
-    /// Turns given so far, modulo 2³²; while the candidates are looked at one by one, the slot after the last choice.
-    turn: u32,
-}
+pub struct WeightedLeastLoaded<S: Storage>(Least<Turns<S>>);
 
-impl<const N: usize> WeightedLeastLoaded<Inline<N>> {
-    /// For a fleet of up to `N` members.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { index: Tournament::<Relative, Inline<N>>::new(), built: None, turn: 0 }
-    }
-}
-
-impl<const N: usize> Default for WeightedLeastLoaded<Inline<N>> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl WeightedLeastLoaded<crate::storage::Heap> {
-    /// For a fleet of up to `members`, allocated now.
-    #[must_use]
-    pub fn with_capacity(members: u32) -> Self {
-        Self {
-            index: Tournament::<Relative, crate::storage::Heap>::with_capacity(members),
-            built: None,
-            turn: 0,
-        }
-    }
-}
+policy!(WeightedLeastLoaded, Turns);
 
 /// (load + 1) / weight, and among equals who was chosen longest ago. Weight 0: absent.
 #[derive(Clone, Copy, Debug)]
@@ -136,80 +105,101 @@ impl Ord for Relative {
     }
 }
 
-impl<S: Storage> WeightedLeastLoaded<S> {
-    /// The load of `slot` is another now.
-    fn changed<M: Storage, L: Storage>(&mut self, view: View<'_, M, L>, slot: u32, chosen: bool) {
-        if self.built != Some(view.epoch()) || self.index.rank(slot).is_absent() {
-            return;
-        }
-        let mut turn = self.index.rank(slot).turn;
-        if chosen {
-            self.turn = self.turn.wrapping_add(1);
-            turn = self.turn;
-        }
-        self.index.set(slot, Relative::of(view, slot, turn));
-    }
+/// A tournament whose contestants know when they were last chosen.
+#[derive(Debug)]
+struct Turns<S: Storage> {
+    tournament: Tournament<Relative, S>,
+    /// Turns given so far.
+    turn: u32,
+}
 
-    fn rebuild<M: Storage, L: Storage>(&mut self, view: View<'_, M, L>) -> Result<(), Refusal> {
-        let slots = view.fleet().capacity();
-        if self.index.capacity() < slots {
-            return Err(Refusal::PolicyTooSmall);
-        }
-        let mut candidates = view.slots().iter().copied().peekable();
-        self.index.rebuild(slots, |slot, old| match candidates.next_if_eq(&slot) {
-            Some(_) => Relative::of(view, slot, old.turn),
-            None => Relative::ABSENT,
-        });
-        self.built = Some(view.epoch());
-        Ok(())
+impl<const N: usize> Turns<Inline<N>> {
+    const fn new() -> Self {
+        Self { tournament: Tournament::<Relative, Inline<N>>::new(), turn: 0 }
     }
 }
 
-impl<S: Storage> Policy for WeightedLeastLoaded<S> {
-    #[inline]
-    fn choose<M: Storage, L: Storage>(
-        &mut self,
-        _now: Instant,
-        view: View<'_, M, L>,
-        request: &Request<'_>,
-        _rng: &mut impl Rng,
-    ) -> Result<Choice, Refusal> {
-        if view.slots().len() > SCAN {
-            if self.built != Some(view.epoch()) {
-                self.rebuild(view)?;
-            }
-            if let Some(slot) = self.index.first()
-                && !request.avoids(slot)
-            {
-                return Ok(Choice { slot, why: Why::LeastLoaded });
-            }
-        } else {
-            self.built = None;
+#[cfg(feature = "alloc")]
+impl Turns<crate::storage::Heap> {
+    fn with_capacity(slots: u32) -> Self {
+        Self { tournament: Tournament::<Relative, crate::storage::Heap>::with_capacity(slots), turn: 0 }
+    }
+}
+
+impl<S: Storage> Turns<S> {
+    /// The next turn. When they are used up, they begin anew, and all who wait are equal once.
+    fn take(&mut self) -> u32 {
+        if self.turn == u32::MAX {
+            self.turn = 0;
+            let slots = self.tournament.len();
+            self.tournament.rebuild(slots, |_, old| Relative { turn: 0, ..old });
         }
-        let slot = scan(view, request, self.turn, |slot| Relative::of(view, slot, 0))?;
-        if self.built.is_none() {
-            self.turn = slot.wrapping_add(1);
+        self.turn += 1;
+        self.turn
+    }
+}
+
+impl<S: Storage> Index for Turns<S> {
+    fn capacity(&self) -> u32 {
+        self.tournament.capacity()
+    }
+
+    fn rebuild<M: Storage, L: Storage>(&mut self, view: View<'_, M, L>) {
+        let mut candidates = view.slots().iter().copied().peekable();
+        self.tournament.rebuild(view.fleet().capacity(), |slot, old| match candidates.next_if_eq(&slot) {
+            Some(_) => Relative::of(view, slot, old.turn),
+            None => Relative::ABSENT,
+        });
+    }
+
+    #[inline]
+    fn update<M: Storage, L: Storage>(&mut self, view: View<'_, M, L>, slot: u32, chosen: bool) {
+        if self.tournament.rank(slot).is_absent() {
+            return;
         }
-        Ok(Choice { slot, why: Why::LeastLoaded })
+        let turn = if chosen { self.take() } else { self.tournament.rank(slot).turn };
+        self.tournament.set(slot, Relative::of(view, slot, turn));
     }
 
     #[inline]
-    fn started<M: Storage, L: Storage>(&mut self, _now: Instant, view: View<'_, M, L>, slot: u32) {
-        self.changed(view, slot, true);
+    fn first<M: Storage, L: Storage>(&mut self, _view: View<'_, M, L>) -> Option<u32> {
+        self.tournament.first()
     }
 
     #[inline]
-    fn ended<M: Storage, L: Storage>(&mut self, _now: Instant, view: View<'_, M, L>, ended: &Ended) {
-        self.changed(view, ended.slot, false);
+    fn measure<M: Storage, L: Storage>(view: View<'_, M, L>, slot: u32) -> impl Ord {
+        Relative::of(view, slot, 0)
     }
+}
 
-    fn reported<M: Storage, L: Storage>(
-        &mut self,
-        _now: Instant,
-        view: View<'_, M, L>,
-        slot: u32,
-        _report: &Report,
-    ) {
-        self.changed(view, slot, false);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::{Balancer, Fleet, Member, Outcome, Pick};
+    use crate::rng::SplitMix64;
+    use core::time::Duration;
+
+    #[test]
+    fn turns_that_are_used_up_begin_anew() {
+        let mut fleet = Fleet::<Inline<40>, Inline<1>>::new(Duration::from_secs(1));
+        for name in 0..40u8 {
+            fleet.insert(Instant::ZERO, Member::new(&[name])).expect("there is room");
+        }
+        let mut policy = WeightedLeastLoaded::<Inline<40>>::new();
+        policy.0.index.turn = u32::MAX - 203;
+        let mut balancer = Balancer::new(fleet, policy);
+        let mut rng = SplitMix64::seed(1);
+        for _ in 0..4_000 {
+            let picked = balancer.pick(Instant::ZERO, &Request::new(), &mut rng);
+            let Pick::Member { lease, .. } = picked else { panic!("nobody") };
+            balancer.complete(Instant::ZERO, lease, Outcome::Success).expect("in time");
+        }
+        let picks = |slot| balancer.fleet().picks(slot);
+        assert!(
+            (0..40).all(|slot| (99..=101).contains(&picks(slot))),
+            "{:?}",
+            (0..40).map(picks).collect::<std::vec::Vec<_>>()
+        );
+        assert_eq!(balancer.policy().0.index.turn, 4_000 - 203);
     }
 }

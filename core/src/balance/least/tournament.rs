@@ -47,6 +47,11 @@ impl<R: Rank, S: Storage> Tournament<R, S> {
         self.ranks.capacity() as u32
     }
 
+    /// How many slots there are.
+    pub(super) fn len(&self) -> u32 {
+        self.ranks.len() as u32
+    }
+
     /// The rank of `slot`.
     pub(super) fn rank(&self, slot: u32) -> R {
         self.ranks.get(slot as usize).copied().unwrap_or(R::ABSENT)

@@ -244,6 +244,18 @@ impl<S: Storage> Leases<S> {
         self.heap.first().map(|slot| self.slots[*slot as usize].deadline)
     }
 
+    /// The deadlines of the held slots, in no particular order.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = Instant> + Clone + '_ {
+        self.heap.iter().map(|slot| self.slots[*slot as usize].deadline)
+    }
+
+    /// Takes back every held slot: no lease given so far counts any more.
+    pub(crate) fn release_all(&mut self) {
+        while !self.heap.is_empty() {
+            self.release(self.heap.len() - 1);
+        }
+    }
+
     /// How many slots are held.
     #[must_use]
     pub fn len(&self) -> usize {

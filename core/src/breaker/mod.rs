@@ -1,1 +1,24 @@
 //! May it go now: not to somebody who fails.
+//!
+//! A [`Breaker`] stands before each service that can fail. Ask it before a call ([`Breaker::admit`]), tell it afterwards
+//! how the call went ([`Breaker::complete`]). [`Config`] says what trips it; [`CountWindow`] and [`TimeWindow`] are what
+//! it judges by.
+
+mod confidence;
+mod config;
+mod outcome;
+mod plain;
+mod stats;
+mod transition;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use confidence::Confidence;
+pub use config::{Config, ConfigError, Rules};
+pub use outcome::{Admit, Outcome, Pass, Rejection, Stale};
+pub use plain::Breaker;
+pub use stats::Stats;
+pub use transition::{Cause, Counts, State, Transition};
+pub use window::{CountWindow, TimeWindow, Window, WindowError};

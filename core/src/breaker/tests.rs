@@ -1,0 +1,1 @@
+//! The breaker as its callers see it.

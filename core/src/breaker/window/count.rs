@@ -1,0 +1,161 @@
+//! The last so many calls, two bits each.
+
+use super::{Window, WindowError, sealed};
+use crate::breaker::Counts;
+use crate::storage::{Inline, InlineSlots, Storage};
+use crate::time::Instant;
+
+/// The last *n* calls, each as two bits: failed, slow.
+///
+/// What it counts is exact: no call more and none less than the last *n*.
+///
+/// *When not to use it:* where calls are rare: a failure then counts for hours. [`TimeWindow`](super::TimeWindow)
+/// forgets.
+///
+/// # Examples
+///
+/// ```
+/// use divvy::breaker::{Breaker, CountWindow, Rules, WindowError};
+/// use divvy::storage::Inline;
+///
+/// // Four words of 32 calls each, of which the last 100 count:
+/// let window = CountWindow::<Inline<4>>::new().last(100)?;
+/// let breaker: Breaker = Breaker::new(Rules::new(), window);
+/// # let _ = breaker;
+/// // A window without calls is refused, and one that does not fit:
+/// assert_eq!(CountWindow::<Inline<4>>::new().last(0).map(|_| ()), Err(WindowError::Zero));
+/// assert_eq!(CountWindow::<Inline<4>>::new().last(129).map(|_| ()), Err(WindowError::TooMany));
+/// # Ok::<(), WindowError>(())
+/// ```
+///
+/// # Complexity
+///
+/// *O*(1) to record and to count; 8 bytes for 32 calls and 24 more (on 64-bit targets with `Heap`, 32).
+#[derive(Debug)]
+pub struct CountWindow<S: Storage> {
+    /// The next call's place.
+    next: u32,
+    size: u32,
+    failures: u32,
+    slow: u32,
+    /// Whether every place holds a call.
+    full: bool,
+    /// For 32 calls each, which failed and which were slow. Places not yet used are clear.
+    words: S::Slots<[u32; 2]>,
+}
+
+/// Calls in a word.
+const WORD: u32 = u32::BITS;
+
+impl<const N: usize> Default for CountWindow<Inline<N>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> CountWindow<Inline<N>> {
+    /// The last 32 × `N` calls.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(N > 0 && N <= (u32::MAX / WORD) as usize, "a window has between 1 and 2^27 − 1 words") };
+        Self {
+            next: 0,
+            size: N as u32 * WORD,
+            failures: 0,
+            slow: 0,
+            full: false,
+            words: InlineSlots([[0; 2]; N]),
+        }
+    }
+
+    /// The last `calls` calls instead.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError`] if that is none, or more than 32 × `N`.
+    pub const fn last(mut self, calls: u32) -> Result<Self, WindowError> {
+        if calls == 0 {
+            return Err(WindowError::Zero);
+        }
+        if calls > N as u32 * WORD {
+            return Err(WindowError::TooMany);
+        }
+        self.size = calls;
+        Ok(self)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl CountWindow<crate::storage::Heap> {
+    /// The last `calls` calls, allocated now.
+    #[must_use]
+    pub fn with_capacity(calls: core::num::NonZeroU32) -> Self {
+        let size = calls.get();
+        let words = alloc::vec![[0; 2]; size.div_ceil(WORD) as usize].into_boxed_slice();
+        Self { next: 0, size, failures: 0, slow: 0, full: false, words }
+    }
+}
+
+impl<S: Storage> CountWindow<S> {
+    /// Of how many calls it takes the last.
+    #[must_use]
+    pub const fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Puts a call in the place of the oldest.
+    #[inline]
+    fn put(&mut self, failed: bool, slow: bool) {
+        let bit = self.next % WORD;
+        if let Some([failures, slows]) = self.words.get_mut((self.next / WORD) as usize) {
+            self.failures -= *failures >> bit & 1;
+            self.slow -= *slows >> bit & 1;
+            *failures = *failures & !(1 << bit) | u32::from(failed) << bit;
+            *slows = *slows & !(1 << bit) | u32::from(slow) << bit;
+        }
+        self.failures += u32::from(failed);
+        self.slow += u32::from(slow);
+        self.step();
+    }
+
+    #[inline]
+    fn step(&mut self) {
+        self.next += 1;
+        if self.next == self.size {
+            self.next = 0;
+            self.full = true;
+        }
+    }
+}
+
+impl<S: Storage> sealed::Window for CountWindow<S> {
+    #[inline]
+    fn success(&mut self, _now: Instant) {
+        // All good so far: every bit is clear already.
+        if self.failures | self.slow == 0 { self.step() } else { self.put(false, false) }
+    }
+
+    fn bad(&mut self, _now: Instant, failed: bool, slow: bool) {
+        self.put(failed, slow);
+    }
+
+    fn counts(&self, _now: Instant) -> Counts {
+        let calls = if self.full { self.size } else { self.next };
+        Counts { calls, failures: self.failures, slow: self.slow }
+    }
+
+    /// At most the size: more calls than that are never seen.
+    fn minimum(&self, asked: Option<u32>) -> u32 {
+        asked.map_or(self.size, |asked| asked.min(self.size))
+    }
+
+    fn clear(&mut self) {
+        self.words.fill([0; 2]);
+        self.next = 0;
+        self.failures = 0;
+        self.slow = 0;
+        self.full = false;
+    }
+}
+
+impl<S: Storage> Window for CountWindow<S> {}

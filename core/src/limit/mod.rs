@@ -3,7 +3,7 @@
 
 mod rate;
 
-pub use rate::{Gcra, Quota, QuotaError};
+pub use rate::{Gcra, OverBurst, Quota, QuotaError, Refund, Reservation, ReserveError};
 
 use crate::time::Instant;
 

@@ -3,5 +3,5 @@
 mod gcra;
 mod quota;
 
-pub use gcra::Gcra;
+pub use gcra::{Gcra, OverBurst, Refund, Reservation, ReserveError};
 pub use quota::{Quota, QuotaError};

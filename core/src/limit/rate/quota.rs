@@ -1,6 +1,6 @@
 //! A rate and its burst, without rounding.
 
-use crate::time::nanos;
+use crate::time::{Instant, nanos};
 use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
@@ -37,6 +37,8 @@ impl core::error::Error for QuotaError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Quota {
     pub(super) cells: u32,
+    /// How many cells the bucket holds.
+    pub(super) burst: u32,
     /// The time of one cell.
     pub(super) cell: Span,
     /// How far ahead of its time a cell may come: burst − 1 cells.
@@ -56,7 +58,7 @@ impl Quota {
         }
         let cells = cells.get();
         let cell = Span { nanos: per / cells as u64, part: (per % cells as u64) as u32 };
-        Ok(Self { cells, cell, tolerance: Span::ZERO })
+        Ok(Self { cells, burst: 1, cell, tolerance: Span::ZERO })
     }
 
     /// Up to `burst` cells at once after a pause.
@@ -65,15 +67,44 @@ impl Quota {
     ///
     /// [`QuotaError::TooLong`] if that many cells stand for more than 584 years.
     pub const fn burst(mut self, burst: NonZeroU32) -> Result<Self, QuotaError> {
-        // (burst − 1) × cell, in parts of 1/cells ns; both products stay below 2⁶⁴ or are refused.
-        let ahead = burst.get() as u64 - 1;
-        let parts = ahead * self.cell.part as u64;
-        let Some(whole) = ahead.checked_mul(self.cell.nanos) else { return Err(QuotaError::TooLong) };
-        let Some(nanos) = whole.checked_add(parts / self.cells as u64) else {
-            return Err(QuotaError::TooLong);
-        };
-        self.tolerance = Span { nanos, part: (parts % self.cells as u64) as u32 };
-        Ok(self)
+        self.burst = burst.get();
+        self.tolerance = self.times(self.burst - 1);
+        if self.tolerance.is_never() { Err(QuotaError::TooLong) } else { Ok(self) }
+    }
+
+    /// How many cells may go each [`per`](Self::per).
+    #[must_use]
+    pub const fn cells(&self) -> u32 {
+        self.cells
+    }
+
+    /// The period in which [`cells`](Self::cells) may go.
+    #[must_use]
+    pub const fn per(&self) -> Duration {
+        Duration::from_nanos(self.per_nanos())
+    }
+
+    /// How many cells may go at once after a pause.
+    #[must_use]
+    pub const fn burst_size(&self) -> u32 {
+        self.burst
+    }
+
+    pub(super) const fn per_nanos(&self) -> u64 {
+        self.cell.nanos * self.cells as u64 + self.cell.part as u64
+    }
+
+    /// The time of `n` cells; [`Span::NEVER`] where 64 bits of nanoseconds do not hold it.
+    #[inline]
+    pub(super) const fn times(&self, n: u32) -> Span {
+        if n == 1 {
+            return self.cell;
+        }
+        // In parts of 1/cells ns; the second product stays below 2⁶⁴.
+        let Some(nanos) = self.cell.nanos.checked_mul(n as u64) else { return Span::NEVER };
+        let parts = self.cell.part as u64 * n as u64;
+        let Some(nanos) = nanos.checked_add(parts / self.cells as u64) else { return Span::NEVER };
+        Span { nanos, part: (parts % self.cells as u64) as u32 }
     }
 }
 
@@ -87,16 +118,49 @@ pub(super) struct Span {
 
 impl Span {
     pub(super) const ZERO: Self = Self { nanos: 0, part: 0 };
+    /// Later than any time: what a sum becomes that 64 bits of nanoseconds do not hold. Its part is none that a time has.
+    pub(super) const NEVER: Self = Self { nanos: u64::MAX, part: u32::MAX };
 
-    pub(super) const fn add(self, other: Self, cells: u32) -> Self {
-        let parts = self.part as u64 + other.part as u64;
-        let carry = parts >= cells as u64;
-        let part = if carry { parts - cells as u64 } else { parts };
-        Self { nanos: self.nanos.saturating_add(other.nanos).saturating_add(carry as u64), part: part as u32 }
+    #[inline]
+    pub(super) const fn is_never(self) -> bool {
+        self.part == u32::MAX
     }
 
-    /// At least zero.
+    #[inline]
+    pub(super) const fn at(now: Instant) -> Self {
+        Self { nanos: now.as_nanos(), part: 0 }
+    }
+
+    /// Whether this is later than `nanos` and `part`.
+    #[inline]
+    pub(super) const fn after(self, nanos: u64, part: u32) -> bool {
+        self.nanos > nanos || (self.nanos == nanos && self.part > part)
+    }
+
+    #[inline]
+    pub(super) const fn max(self, other: Self) -> Self {
+        if other.after(self.nanos, self.part) { other } else { self }
+    }
+
+    #[inline]
+    pub(super) const fn add(self, other: Self, cells: u32) -> Self {
+        // Both parts are below `cells`, or the sum is never anyway.
+        let (parts, no_carry) = self.part.overflowing_sub(cells.wrapping_sub(other.part));
+        let part = if no_carry { self.part.wrapping_add(other.part) } else { parts };
+        let (nanos, over) = self.nanos.overflowing_add(other.nanos);
+        let (nanos, carried_over) = nanos.overflowing_add(!no_carry as u64);
+        if over | carried_over | self.is_never() | other.is_never() {
+            return Self::NEVER;
+        }
+        Self { nanos, part }
+    }
+
+    /// At least zero; never stays never.
+    #[inline]
     pub(super) const fn sub(self, other: Self, cells: u32) -> Self {
+        if self.is_never() {
+            return self;
+        }
         let borrow = self.part < other.part;
         let part = self.part as u64 + if borrow { cells as u64 } else { 0 } - other.part as u64;
         match self.nanos.checked_sub(other.nanos) {
@@ -104,4 +168,5 @@ impl Span {
             _ => Self::ZERO,
         }
     }
+
 }

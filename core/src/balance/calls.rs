@@ -20,7 +20,7 @@ struct Call {
 
 /// Leases that all last equally long: the oldest runs out first, so that claim, completion and reclaim are *O*(1),
 /// where a [`Leases`](crate::lease::Leases) needs a heap.
-pub(super) struct Calls<L: Storage> {
+pub(crate) struct Calls<L: Storage> {
     list: L::List<Call>,
     free: u32,
     oldest: u32,
@@ -32,7 +32,7 @@ pub(super) struct Calls<L: Storage> {
 }
 
 impl<const N: usize> Calls<crate::storage::Inline<N>> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         const { assert!(N < NONE as usize, "calls are numbered in 32 bits") };
         Self {
             list: heapless::Vec::new(),
@@ -47,30 +47,34 @@ impl<const N: usize> Calls<crate::storage::Inline<N>> {
 
 #[cfg(feature = "alloc")]
 impl Calls<crate::storage::Heap> {
-    pub(super) fn with_capacity(capacity: u32) -> Self {
+    pub(crate) fn with_capacity(capacity: u32) -> Self {
         let list = crate::storage::HeapList::with_capacity(capacity.min(NONE - 1) as usize);
         Self { list, free: NONE, oldest: NONE, newest: NONE, len: 0, none_lost_before: 0 }
     }
 }
 
 impl<L: Storage> Calls<L> {
-    pub(super) const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
+    pub(crate) fn capacity(&self) -> u32 {
+        self.list.capacity() as u32
+    }
+
     /// The number of the oldest call.
-    pub(super) const fn oldest(&self) -> u32 {
+    pub(crate) const fn oldest(&self) -> u32 {
         self.oldest
     }
 
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.free == NONE && self.list.len() == self.list.capacity()
     }
 
     /// Notes a call to `member`, or `None` if there is no place for it. `now` never goes back.
     #[inline(always)]
-    pub(super) fn claim(&mut self, now: u64, member: u32, timeout: u64) -> Option<Lease> {
+    pub(crate) fn claim(&mut self, now: u64, member: u32, timeout: u64) -> Option<Lease> {
         let mut call = Call { began: now, generation: 0, member, older: self.newest, newer: NONE };
         let slot = if self.free == NONE {
             self.list.push(call).ok()?;
@@ -94,7 +98,7 @@ impl<L: Storage> Calls<L> {
 
     /// Ends a call in time: to which member it went and when it began.
     #[inline(always)]
-    pub(super) fn complete(&mut self, now: u64, lease: Lease, timeout: u64) -> Result<(u32, u64), Stale> {
+    pub(crate) fn complete(&mut self, now: u64, lease: Lease, timeout: u64) -> Result<(u32, u64), Stale> {
         let slot = lease.slot();
         match self.list.get(slot as usize) {
             Some(call) if call.member != NONE && call.generation == lease.generation() => {
@@ -111,19 +115,19 @@ impl<L: Storage> Calls<L> {
 
     /// Whether a call's time may be over.
     #[inline(always)]
-    pub(super) const fn may_be_overdue(&self, now: u64) -> bool {
+    pub(crate) const fn may_be_overdue(&self, now: u64) -> bool {
         now >= self.none_lost_before
     }
 
     /// Finds anew when the next call is lost.
-    pub(super) fn look_ahead(&mut self, now: u64, timeout: u64) {
+    pub(crate) fn look_ahead(&mut self, now: u64, timeout: u64) {
         // A call that is still to come begins now at the earliest.
         let began = self.list.get(self.oldest as usize).map_or(now, |call| call.began);
         self.none_lost_before = began.saturating_add(timeout);
     }
 
     /// Takes back the oldest call if its time is over.
-    pub(super) fn reclaim(&mut self, now: u64, timeout: u64) -> Option<(u32, u64)> {
+    pub(crate) fn reclaim(&mut self, now: u64, timeout: u64) -> Option<(u32, u64)> {
         let slot = self.oldest;
         let call = self.list.get(slot as usize)?;
         let (member, began) = (call.member, call.began);
@@ -135,7 +139,7 @@ impl<L: Storage> Calls<L> {
     }
 
     /// When the oldest call is lost.
-    pub(super) fn next_deadline(&self, timeout: u64) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self, timeout: u64) -> Option<Instant> {
         Some(Instant::from_nanos(self.list.get(self.oldest as usize)?.began.saturating_add(timeout)))
     }
 

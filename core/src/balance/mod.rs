@@ -4,7 +4,7 @@ mod affinity;
 mod among;
 mod balancer;
 mod c3;
-mod calls;
+pub(crate) mod calls;
 mod config;
 mod consistent;
 mod energy;

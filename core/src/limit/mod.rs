@@ -1,8 +1,19 @@
 //! How often, and how many at once: rates that are never exceeded, limits on what runs at the same time, and what to turn
 //! away when there is too much.
 
+mod concurrency;
+mod overload;
 mod rate;
 
+pub use concurrency::{
+    Admission, Aimd, Bounds, Bulkhead, BulkheadStats, ConcurrencyLimit, Gradient, LimitError, Sample, Vegas,
+};
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use concurrency::{Permit, SharedBulkhead};
+pub use overload::{
+    Codel, CodelError, CodelStats, Criticality, Law, LoadShed, LoadShedError, LoadShedStats, Order, Throttle,
+    ThrottleConfig, ThrottleError, ThrottleStats, Verdict,
+};
 pub use rate::{Gcra, OverBurst, Quota, QuotaError, Refund, Reservation, ReserveError};
 
 use crate::time::Instant;

@@ -1,8 +1,9 @@
 //! The ring that nginx and others deploy: the points of ketama, made with CRC-32.
 
 use super::Ring;
-use super::guide::{Points, position};
-use super::node::{ChangeError, Node, Nodes};
+use super::circle::{Circle, Stand, nodes_of_circle};
+use super::guide::position;
+use super::node::{ChangeError, Node};
 use crate::storage::{Inline, Storage};
 use core::ops::ControlFlow;
 
@@ -47,19 +48,35 @@ use core::ops::ControlFlow;
 ///
 /// nginx, `ngx_http_upstream_hash_module`; Jones: *libketama*, 2007, whose own points are made with MD5 and differ.
 #[derive(Debug)]
-pub struct Ketama<N: Storage, P: Storage> {
-    nodes: Nodes<N>,
-    points: Points<P>,
-}
+pub struct Ketama<N: Storage, P: Storage>(Circle<Chained, N, P>);
 
 /// Points for each unit of weight.
 const POINTS: u32 = 160;
+
+/// Each point follows from the one before.
+#[derive(Debug)]
+struct Chained;
+
+impl Stand for Chained {
+    fn each(&self) -> u32 {
+        POINTS
+    }
+
+    fn positions(&self, node: &Node) -> impl Iterator<Item = u32> {
+        let base = node.key() as u32;
+        let mut last = 0u32;
+        (0..node.share().saturating_mul(POINTS)).map(move |_| {
+            last = crc32(base, &last.to_le_bytes());
+            last
+        })
+    }
+}
 
 impl<const N: usize, const P: usize> Ketama<Inline<N>, Inline<P>> {
     /// A ring without servers, for up to `N` servers and `P` points.
     #[must_use]
     pub const fn new() -> Self {
-        Self { nodes: Nodes::new(), points: Points::new() }
+        Self(Circle::<_, Inline<N>, Inline<P>>::new(Chained))
     }
 }
 
@@ -74,7 +91,7 @@ impl Ketama<crate::storage::Heap, crate::storage::Heap> {
     /// A ring without servers, for up to `nodes` servers and `points` points, allocated now.
     #[must_use]
     pub fn with_capacity(nodes: u32, points: u32) -> Self {
-        Self { nodes: Nodes::with_capacity(nodes), points: Points::with_capacity(points) }
+        Self(Circle::<_, crate::storage::Heap, crate::storage::Heap>::with_capacity(Chained, nodes, points))
     }
 }
 
@@ -106,88 +123,15 @@ const fn split(address: &[u8]) -> (&[u8], &[u8]) {
     (address, b"")
 }
 
-impl<N: Storage, P: Storage> Ketama<N, P> {
-    /// How many points `node` has, or `None` if that is no number.
-    fn count(node: &Node) -> Option<usize> {
-        node.share().checked_mul(POINTS)?.try_into().ok()
-    }
-
-    fn place(&mut self, node: Node) {
-        let base = node.key() as u32;
-        let mut last = 0u32;
-        let points = (0..node.share().saturating_mul(POINTS)).map(|_| {
-            last = crc32(base, &last.to_le_bytes());
-            (last, node.id())
-        });
-        let members = self.nodes.as_slice();
-        let key = |id| members.iter().find(|node| node.id() == id).map(Node::key);
-        self.points.insert(points, |a, b| key(a) < key(b));
-    }
-
-    /// Changes node `id` by `change`, and its points with it.
-    fn change(
-        &mut self,
-        id: u32,
-        change: impl FnOnce(&mut Nodes<N>) -> Result<(), ChangeError>,
-    ) -> Result<(), ChangeError> {
-        let old = self.nodes.get(id)?;
-        change(&mut self.nodes)?;
-        let new = self.nodes.get(id)?;
-        let others = self.points.len() - self.points.len_of(id);
-        if Self::count(&new).is_none_or(|count| count > self.points.capacity() - others) {
-            self.nodes.restore(old);
-            return Err(ChangeError::Full);
-        }
-        self.points.remove(id);
-        self.place(new);
-        Ok(())
-    }
-}
-
 impl<N: Storage, P: Storage> Ring for Ketama<N, P> {
-    fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
-        if node.key() > u64::from(u32::MAX) {
+    fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+        if nodes.iter().any(|node| node.key() > u64::from(u32::MAX)) {
             return Err(ChangeError::Unsupported);
         }
-        self.nodes.insert(node)?;
-        let free = self.points.capacity() - self.points.len();
-        if Self::count(&node).is_none_or(|count| count > free) {
-            self.nodes.remove(node.id())?;
-            return Err(ChangeError::Full);
-        }
-        self.place(node);
-        Ok(())
+        self.0.extend(nodes)
     }
 
-    fn remove(&mut self, id: u32) -> Result<Node, ChangeError> {
-        let node = self.nodes.remove(id)?;
-        self.points.remove(id);
-        Ok(node)
-    }
-
-    fn set_weight(&mut self, id: u32, weight: u32) -> Result<(), ChangeError> {
-        self.change(id, |nodes| nodes.set_weight(id, weight))
-    }
-
-    fn drain(&mut self, id: u32) -> Result<(), ChangeError> {
-        self.change(id, |nodes| nodes.set_draining(id, true))
-    }
-
-    fn resume(&mut self, id: u32) -> Result<(), ChangeError> {
-        self.change(id, |nodes| nodes.set_draining(id, false))
-    }
-
-    fn nodes(&self) -> &[Node] {
-        self.nodes.as_slice()
-    }
-
-    fn total_weight(&self) -> u64 {
-        self.nodes.total().into()
-    }
-
-    fn common_weight(&self) -> Option<u32> {
-        self.nodes.common()
-    }
+    nodes_of_circle!();
 
     /// The CRC-32 in the upper half, where the circle is.
     fn hash(&self, key: &[u8]) -> u64 {
@@ -195,11 +139,11 @@ impl<N: Storage, P: Storage> Ring for Ketama<N, P> {
     }
 
     fn owner(&self, hash: u64) -> Option<u32> {
-        self.points.owner(position(hash))
+        self.0.points.owner(position(hash))
     }
 
     fn walk(&self, hash: u64, mut visit: impl FnMut(u32) -> ControlFlow<()>) {
-        let _ = self.points.around(position(hash)).try_for_each(&mut visit);
+        let _ = self.0.points.around(position(hash)).try_for_each(&mut visit);
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod anchor;
 pub mod audit;
+mod circle;
 mod guide;
 mod jump_back;
 mod karger;

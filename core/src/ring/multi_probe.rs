@@ -1,10 +1,12 @@
 //! Multi-probe consistent hashing: one point for each node, many looks for each key.
 
 use super::Ring;
-use super::guide::{Points, position};
+use super::circle::{Circle, VirtualNodes, nodes_of_circle};
+use super::guide::position;
 use super::mix::mix;
-use super::node::{ChangeError, Node, Nodes};
+use super::node::{ChangeError, Node};
 use crate::storage::{Inline, Storage};
+use core::num::NonZeroU32;
 use core::ops::ControlFlow;
 
 /// How many times a key looks.
@@ -50,16 +52,16 @@ const PROBES: usize = 21;
 /// Appleton, O'Reilly: *Multi-probe consistent hashing*, arXiv:1505.00062, 2015: with 1 + 1/ε probes the peak is 1 + ε
 /// of the mean.
 #[derive(Debug)]
-pub struct MultiProbe<N: Storage> {
-    nodes: Nodes<N>,
-    points: Points<N>,
-}
+pub struct MultiProbe<N: Storage>(Circle<VirtualNodes, N, N>);
+
+/// Points for each unit of weight.
+const ONE: VirtualNodes = VirtualNodes(NonZeroU32::MIN);
 
 impl<const N: usize> MultiProbe<Inline<N>> {
     /// A ring without nodes, for up to `N` nodes whose weights together are at most `N`.
     #[must_use]
     pub const fn new() -> Self {
-        Self { nodes: Nodes::new(), points: Points::new() }
+        Self(Circle::<_, Inline<N>, Inline<N>>::new(ONE))
     }
 }
 
@@ -74,7 +76,7 @@ impl MultiProbe<crate::storage::Heap> {
     /// A ring without nodes, for up to `weight` nodes whose weights together are at most `weight`, allocated now.
     #[must_use]
     pub fn with_capacity(weight: u32) -> Self {
-        Self { nodes: Nodes::with_capacity(weight), points: Points::with_capacity(weight) }
+        Self(Circle::<_, crate::storage::Heap, crate::storage::Heap>::with_capacity(ONE, weight, weight))
     }
 }
 
@@ -89,84 +91,22 @@ impl<N: Storage> MultiProbe<N> {
     /// The part of the circle in front of each point, in 2³²ths of it, with the point's node: what a single probe would
     /// give it.
     pub fn arcs(&self) -> impl Iterator<Item = (u32, u64)> {
-        self.points.arcs()
-    }
-
-    /// The points of nodes of that weight, as the changes of a ring want them.
-    fn points_of(node: Node) -> impl Iterator<Item = (u32, u32)> {
-        (0..u64::from(node.share())).map(move |point| (position(mix(node.key(), point)), node.id()))
-    }
-
-    fn place(&mut self, node: Node) {
-        let members = self.nodes.as_slice();
-        let key = |id| members.iter().find(|node| node.id() == id).map(Node::key);
-        self.points.insert(Self::points_of(node), |a, b| key(a) < key(b));
-    }
-
-    /// Changes node `id` by `change`, and its points with it.
-    fn change(
-        &mut self,
-        id: u32,
-        change: impl FnOnce(&mut Nodes<N>) -> Result<(), ChangeError>,
-    ) -> Result<(), ChangeError> {
-        let old = self.nodes.get(id)?;
-        change(&mut self.nodes)?;
-        if self.nodes.total() as usize > self.points.capacity() {
-            self.nodes.restore(old);
-            return Err(ChangeError::Full);
-        }
-        self.points.remove(id);
-        self.place(self.nodes.get(id)?);
-        Ok(())
+        self.0.points.arcs()
     }
 }
 
 impl<N: Storage> Ring for MultiProbe<N> {
-    fn insert(&mut self, node: Node) -> Result<(), ChangeError> {
-        self.nodes.insert(node)?;
-        if self.nodes.total() as usize > self.points.capacity() {
-            self.nodes.remove(node.id())?;
-            return Err(ChangeError::Full);
-        }
-        self.place(node);
-        Ok(())
+    fn extend(&mut self, nodes: &[Node]) -> Result<(), ChangeError> {
+        self.0.extend(nodes)
     }
 
-    fn remove(&mut self, id: u32) -> Result<Node, ChangeError> {
-        let node = self.nodes.remove(id)?;
-        self.points.remove(id);
-        Ok(node)
-    }
-
-    fn set_weight(&mut self, id: u32, weight: u32) -> Result<(), ChangeError> {
-        self.change(id, |nodes| nodes.set_weight(id, weight))
-    }
-
-    fn drain(&mut self, id: u32) -> Result<(), ChangeError> {
-        self.change(id, |nodes| nodes.set_draining(id, true))
-    }
-
-    fn resume(&mut self, id: u32) -> Result<(), ChangeError> {
-        self.change(id, |nodes| nodes.set_draining(id, false))
-    }
-
-    fn nodes(&self) -> &[Node] {
-        self.nodes.as_slice()
-    }
-
-    fn total_weight(&self) -> u64 {
-        self.nodes.total().into()
-    }
-
-    fn common_weight(&self) -> Option<u32> {
-        self.nodes.common()
-    }
+    nodes_of_circle!();
 
     fn owner(&self, hash: u64) -> Option<u32> {
         let mut best = None;
         for number in 0..PROBES {
-            let at = self.points.find(probe(hash, number))?;
-            let (distance, id) = self.points.ahead(at, probe(hash, number));
+            let at = self.0.points.find(probe(hash, number))?;
+            let (distance, id) = self.0.points.ahead(at, probe(hash, number));
             if best.is_none_or(|(least, _)| distance < least) {
                 best = Some((distance, id));
             }
@@ -178,14 +118,14 @@ impl<N: Storage> Ring for MultiProbe<N> {
         // Each probe goes on from point to point, once around; the closest point of all is next.
         let mut cursors = [(0, 0); PROBES];
         for (number, cursor) in cursors.iter_mut().enumerate() {
-            let Some(at) = self.points.find(probe(hash, number)) else { return };
+            let Some(at) = self.0.points.find(probe(hash, number)) else { return };
             *cursor = (at, 0);
         }
         loop {
             let mut best: Option<(u32, usize, u32)> = None;
             for (number, (at, steps)) in cursors.iter().enumerate() {
-                let (distance, id) = self.points.ahead(*at, probe(hash, number));
-                if *steps < self.points.len() && best.is_none_or(|(least, ..)| distance < least) {
+                let (distance, id) = self.0.points.ahead(*at, probe(hash, number));
+                if *steps < self.0.points.len() && best.is_none_or(|(least, ..)| distance < least) {
                     best = Some((distance, number, id));
                 }
             }
@@ -194,7 +134,7 @@ impl<N: Storage> Ring for MultiProbe<N> {
                 return;
             }
             let (at, steps) = cursors[number];
-            cursors[number] = (self.points.after(at), steps + 1);
+            cursors[number] = (self.0.points.after(at), steps + 1);
         }
     }
 }

@@ -6,12 +6,14 @@
 //! replayed.
 
 mod arrivals;
+pub mod chain;
 pub mod dispatch;
 mod service;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod stealing;
 
 pub use arrivals::{Arrivals, ArrivalsError};
+pub use chain::Chain;
 pub use dispatch::Dispatch;
 pub use service::{Service, ServiceError};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]

@@ -1,0 +1,186 @@
+//! The last so many calls, counted by any number of threads.
+
+use super::tagged::Tagged;
+use crate::breaker::{Counts, WindowError};
+use crate::storage::{Inline, InlineSlots, Storage};
+use crate::sync::{array_of, const_fn};
+use crate::time::Instant;
+use core::fmt;
+
+/// The verbs of a window, for the breaker alone. `lasts` tells whether the period is still the breaker's.
+pub(super) mod sealed {
+    use super::{Counts, Instant};
+
+    /// How a call went.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Call {
+        pub failed: bool,
+        pub slow: bool,
+    }
+
+    pub trait SharedWindow {
+        /// Counts a call; `false` if the period is over, so that it counts nowhere.
+        fn record(&self, period: u32, now: Instant, call: Call, lasts: impl Fn() -> bool) -> bool;
+        /// What counts in `period` at `now`.
+        fn counts(&self, period: u32, now: Instant) -> Counts;
+        /// From how many calls on a rate means something, where the caller asked for `asked`.
+        fn minimum(&self, asked: Option<u32>) -> u32;
+        /// Wipes off what earlier periods left, right after `period` began.
+        fn clear(&self, period: u32, lasts: impl Fn() -> bool);
+    }
+}
+
+/// A window of calls that threads share: [`SharedCountWindow`]. Sealed: there are no others.
+pub trait SharedWindow: sealed::SharedWindow + fmt::Debug {}
+
+/// The last *n* calls of a [`SharedBreaker`](super::SharedBreaker), each as two bits: failed, slow.
+///
+/// # Examples
+///
+/// ```
+/// use divvy::breaker::{SharedCountWindow, WindowError};
+/// use divvy::storage::Inline;
+///
+/// // Thirteen words of eight calls each, of which the last 100 count:
+/// let window = SharedCountWindow::<Inline<13>>::new().last(100)?;
+/// assert_eq!(window.size(), 100);
+/// // A window without calls is refused, and one that does not fit:
+/// assert_eq!(SharedCountWindow::<Inline<13>>::new().last(0).map(|_| ()), Err(WindowError::Zero));
+/// assert_eq!(SharedCountWindow::<Inline<13>>::new().last(105).map(|_| ()), Err(WindowError::TooMany));
+/// # Ok::<(), WindowError>(())
+/// ```
+///
+/// # Complexity
+///
+/// A good call: one compare-and-swap for its place, and one load, or a second compare-and-swap where a bad call stood
+/// before. A bad call: at most two, and *O*(*n* / 8) loads to count. 4 bytes for 8 calls and 8 more.
+///
+/// # Concurrency
+///
+/// Lock-free. Each call gets a place of its own, in the order in which they ask for one, and writes its bits there. So
+/// once all calls that were under way are recorded, the window holds the last *n* calls and no others, except that a thread
+/// that stands still between the two steps while *n* others pass it writes into the place of a younger call.
+pub struct SharedCountWindow<S: Storage> {
+    size: u32,
+    /// The next call's place: below `size` in the first round, from `size` to twice that in all others.
+    head: Tagged,
+    /// For 8 calls each, which failed (low byte) and which were slow (high byte).
+    words: S::Slots<Tagged>,
+}
+
+/// Calls in a word.
+const WORD: u32 = 8;
+/// Words at most, so that a place fits sixteen bits.
+const MAX_WORDS: usize = 4_095;
+
+impl<const N: usize> Default for SharedCountWindow<Inline<N>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> SharedCountWindow<Inline<N>> {
+    const_fn! {
+        /// The last 8 × `N` calls.
+        #[must_use]
+        pub const fn new() -> Self {
+            const { assert!(N > 0 && N <= MAX_WORDS, "a shared window has from 1 to 4095 words") };
+            Self { size: N as u32 * WORD, head: Tagged::new(), words: InlineSlots(array_of!(Tagged::new())) }
+        }
+    }
+
+    const_fn! {
+        /// The last `calls` calls instead.
+        ///
+        /// # Errors
+        ///
+        /// [`WindowError`] if that is none, or more than 8 × `N`.
+        pub const fn last(mut self, calls: u32) -> Result<Self, WindowError> {
+            if calls == 0 {
+                return Err(WindowError::Zero);
+            }
+            if calls > N as u32 * WORD {
+                return Err(WindowError::TooMany);
+            }
+            self.size = calls;
+            Ok(self)
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl SharedCountWindow<crate::storage::Heap> {
+    /// The last `calls` calls, allocated now.
+    ///
+    /// # Errors
+    ///
+    /// [`WindowError`] if that is none, or more than 32,760.
+    pub fn with_capacity(calls: u32) -> Result<Self, WindowError> {
+        match calls.div_ceil(WORD) as usize {
+            0 => Err(WindowError::Zero),
+            words if words > MAX_WORDS => Err(WindowError::TooMany),
+            words => Ok(Self {
+                size: calls,
+                head: Tagged::new(),
+                words: (0..words).map(|_| Tagged::new()).collect(),
+            }),
+        }
+    }
+}
+
+impl<S: Storage> SharedCountWindow<S> {
+    /// Of how many calls it takes the last.
+    #[must_use]
+    pub const fn size(&self) -> u32 {
+        self.size
+    }
+}
+
+impl<S: Storage> sealed::SharedWindow for SharedCountWindow<S> {
+    #[inline]
+    fn record(&self, period: u32, _now: Instant, call: sealed::Call, lasts: impl Fn() -> bool) -> bool {
+        let size = self.size;
+        let next = |place: u32| Some(if place + 1 == 2 * size { size } else { place + 1 });
+        let Some(place) = self.head.update(period, &lasts, next) else { return false };
+        let place = if place < size { place } else { place - size };
+        let Some(word) = self.words.get((place / WORD) as usize) else { return false };
+        let bit = place % WORD;
+        let bits = u32::from(call.failed) << bit | u32::from(call.slow) << (bit + WORD);
+        let rest = !(1 << bit | 1 << (bit + WORD));
+        let put = |old: u32| Some(old & rest | bits).filter(|new| *new != old);
+        word.update(period, &lasts, put).is_some()
+    }
+
+    fn counts(&self, period: u32, _now: Instant) -> Counts {
+        let mut counts = Counts { calls: self.head.get(period).min(self.size), failures: 0, slow: 0 };
+        // Beyond the first round's last place there may be what an earlier period left.
+        for word in &self.words[..counts.calls.div_ceil(WORD) as usize] {
+            let bits = word.get(period);
+            if bits != 0 {
+                counts.failures += (bits & 0xFF).count_ones();
+                counts.slow += (bits >> WORD).count_ones();
+            }
+        }
+        counts
+    }
+
+    /// At most the size: more calls than that are never seen.
+    fn minimum(&self, asked: Option<u32>) -> u32 {
+        asked.map_or(self.size, |asked| asked.min(self.size))
+    }
+
+    fn clear(&self, period: u32, lasts: impl Fn() -> bool) {
+        self.head.clear(period, &lasts);
+        for word in self.words.iter() {
+            word.clear(period, &lasts);
+        }
+    }
+}
+
+impl<S: Storage> SharedWindow for SharedCountWindow<S> {}
+
+impl<S: Storage> fmt::Debug for SharedCountWindow<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCountWindow").field("size", &self.size).finish_non_exhaustive()
+    }
+}

@@ -2,7 +2,8 @@
 
 use super::fleet::{Fleet, FleetError};
 use super::member::MemberId;
-use super::policy::{Choice, Outcome, Policy, Refusal, Report, View, Why};
+use super::outcome::{Outcome, Report};
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::fixed::Q32;
 use crate::lease::{Lease, Stale};

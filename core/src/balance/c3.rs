@@ -2,7 +2,8 @@
 
 use super::among;
 use super::fleet::Fleet;
-use super::policy::{Choice, Policy, Refusal, Report, View, Why};
+use super::outcome::Report;
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::fixed::Q32;
 use crate::storage::{Inline, List, Storage};

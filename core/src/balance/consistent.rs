@@ -1,6 +1,7 @@
 //! By the key, so that few keys move.
 
-use super::policy::{Choice, Policy, Refusal, Report, View, Why};
+use super::outcome::Report;
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::fixed::Q32;
 use crate::ring::{ChangeError, Node, Ring};

@@ -1,7 +1,8 @@
 //! To whoever is idle.
 
 use super::among;
-use super::policy::{Choice, Ended, Policy, Refusal, Report, View, Why};
+use super::outcome::{Ended, Report};
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::storage::{Inline, List, Storage};
 use crate::{Instant, Rng};

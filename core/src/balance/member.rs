@@ -1,8 +1,6 @@
 //! Who can be given work, and what is known about them.
 
-use super::latency::History;
 use crate::hash::xxh3_64;
-use crate::time::Instant;
 
 /// Names a member of a [`Fleet`](super::Fleet) for as long as it stays one. A later member in the same slot has
 /// another generation, so an old id cannot reach it.
@@ -74,25 +72,4 @@ pub enum State {
     Leaving,
     /// Nobody has this slot.
     Vacant,
-}
-
-/// What a fleet knows of one slot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    pub(super) key: u64,
-    /// When it last became able to take work: its slow start began then.
-    pub(super) joined: Instant,
-    pub(super) history: History,
-    pub(super) generation: u32,
-    pub(super) weight: u32,
-    /// Calls that are out.
-    pub(super) in_flight: u32,
-    /// Calls that were given to it so far, modulo 2³².
-    pub(super) picks: u32,
-    /// What others had there when it last reported: its report less the calls that were out.
-    pub(super) others: u32,
-    pub(super) zone: u16,
-    pub(super) state: State,
-    /// Responses that came, up to 255.
-    pub(super) heard: u8,
 }

@@ -1,11 +1,11 @@
 //! What a policy is: it chooses a slot among candidates and learns what came of it.
 
 use super::fleet::Fleet;
+use super::outcome::{Ended, Report};
 use super::request::Request;
 use crate::storage::Storage;
 use crate::{Instant, Rng};
 use core::fmt;
-use core::time::Duration;
 
 /// The candidates of one choice: some of the ready slots of a fleet, and all that the fleet knows of them.
 #[derive(Debug)]
@@ -165,40 +165,6 @@ impl fmt::Display for Refusal {
 }
 
 impl core::error::Error for Refusal {}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Outcome {
-    /// It did what it should; its time counts.
-    Success,
-    /// It failed. Its time counts for no less than the fleet's failure penalty, so that failing fast attracts nothing.
-    Failure,
-    /// It says nothing about the member (the caller gave up, the request was wrong): only the count goes down.
-    Ignored,
-}
-
-/// A call that ended, as policies hear of it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Ended {
-    /// The slot that had it.
-    pub slot: u32,
-    /// How it ended. A call whose lease ran out is a failure.
-    pub outcome: Outcome,
-    /// The time from pick to completion, by the fleet's clock.
-    pub latency: Duration,
-}
-
-/// What a member says about itself: the answer to a probe, or a message of its own.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Report {
-    /// Requests that it holds, from all callers.
-    pub in_flight: u32,
-    /// The latency that it expects for a request that comes now.
-    pub latency: Duration,
-}
 
 /// A way to choose.
 ///

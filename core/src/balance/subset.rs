@@ -1,6 +1,7 @@
 //! A few members for each caller, so that nobody holds a connection to all.
 
-use super::policy::{Choice, Ended, Policy, Refusal, Report, View};
+use super::outcome::{Ended, Report};
+use super::policy::{Choice, Policy, Refusal, View};
 use super::request::Request;
 use crate::Instant;
 use crate::hash::xxh3_64_seeded;

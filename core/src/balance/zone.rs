@@ -1,7 +1,8 @@
 //! Near by first, without overloading who is near.
 
 use super::among;
-use super::policy::{Choice, Ended, Policy, Refusal, Report, View, Why};
+use super::outcome::{Ended, Report};
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::fixed::Q32;
 use crate::rng::SplitMix64;

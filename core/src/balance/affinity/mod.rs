@@ -6,7 +6,8 @@ mod table;
 mod tests;
 
 use super::member::MemberId;
-use super::policy::{Choice, Ended, Policy, Refusal, Report, View, Why};
+use super::outcome::{Ended, Report};
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::storage::{Inline, Storage};
 use crate::{Instant, Rng};

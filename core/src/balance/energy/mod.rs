@@ -3,7 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::policy::{Choice, Ended, Outcome, Policy, Refusal, Report, View, Why};
+use super::outcome::{Ended, Outcome, Report};
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::Rng;
 use crate::fixed::Q32;

@@ -5,7 +5,8 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use super::policy::{Choice, Ended, Policy, Refusal, Report, View, Why};
+use super::outcome::{Ended, Report};
+use super::policy::{Choice, Policy, Refusal, View, Why};
 use super::request::Request;
 use crate::storage::{Inline, Storage};
 use crate::{Instant, Rng};

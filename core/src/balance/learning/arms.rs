@@ -1,6 +1,7 @@
 //! What each member costs, by all that was seen of it, the older the less.
 
-use crate::balance::policy::{Choice, Ended, Outcome, Refusal, View, Why};
+use crate::balance::outcome::{Ended, Outcome};
+use crate::balance::policy::{Choice, Refusal, View, Why};
 use crate::balance::request::Request;
 use crate::fixed::{Q32, exp2};
 use crate::storage::{Inline, List, Storage};

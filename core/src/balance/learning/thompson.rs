@@ -1,7 +1,8 @@
 //! Chance in proportion to what may be true.
 
 use super::arms::{Arms, quotient, root};
-use crate::balance::policy::{Choice, Ended, Policy, Refusal, View};
+use crate::balance::outcome::Ended;
+use crate::balance::policy::{Choice, Policy, Refusal, View};
 use crate::balance::request::Request;
 use crate::storage::{Inline, Storage};
 use crate::{Instant, Rng};

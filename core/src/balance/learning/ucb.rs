@@ -1,7 +1,8 @@
 //! Optimism about what is not well known.
 
 use super::arms::{Arms, Known, quotient, root};
-use crate::balance::policy::{Choice, Ended, Policy, Refusal, View};
+use crate::balance::outcome::Ended;
+use crate::balance::policy::{Choice, Policy, Refusal, View};
 use crate::balance::request::Request;
 use crate::fixed::{Q32, neg_log2};
 use crate::storage::{Inline, Storage};

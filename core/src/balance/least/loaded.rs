@@ -3,7 +3,8 @@
 use super::buckets::Buckets;
 use super::{Index, Least, policy};
 use crate::balance::among::contains;
-use crate::balance::policy::{Choice, Ended, Policy, Refusal, Report, View};
+use crate::balance::outcome::{Ended, Report};
+use crate::balance::policy::{Choice, Policy, Refusal, View};
 use crate::balance::request::Request;
 use crate::storage::Storage;
 use crate::{Instant, Rng};

@@ -2,7 +2,8 @@
 
 use super::tournament::{Rank, Tournament};
 use super::{Index, Least, policy};
-use crate::balance::policy::{Choice, Ended, Policy, Refusal, Report, View};
+use crate::balance::outcome::{Ended, Report};
+use crate::balance::policy::{Choice, Policy, Refusal, View};
 use crate::balance::request::Request;
 use crate::storage::{Inline, Storage};
 use crate::{Instant, Rng};

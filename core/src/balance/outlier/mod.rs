@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::fleet::DOUBLING;
 use super::fleet::Fleet;
-use super::latency::DOUBLING;
 use super::member::State;
 use crate::fixed::Q32;
 use crate::storage::{Inline, List, Storage};

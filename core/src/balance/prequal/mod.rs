@@ -9,7 +9,8 @@ pub use config::{PrequalConfig, PrequalError};
 pub use pool::Probe;
 
 use super::among;
-use super::policy::{Choice, Policy, Refusal, Report, View};
+use super::outcome::Report;
+use super::policy::{Choice, Policy, Refusal, View};
 use super::request::Request;
 use crate::Rng;
 use crate::fixed::Q32;

@@ -8,7 +8,8 @@ mod tests;
 pub use fit::Fit;
 
 use crate::Rng;
-use crate::balance::policy::{Choice, Ended, Outcome, Policy, Refusal, View, Why};
+use crate::balance::outcome::{Ended, Outcome};
+use crate::balance::policy::{Choice, Policy, Refusal, View, Why};
 use crate::balance::request::Request;
 use crate::storage::{Inline, List, Storage};
 use crate::time::{Instant, saturating_nanos};

@@ -1,7 +1,7 @@
 //! The fleet and its balancer against a plain model, and what both promise at the edges.
 
-use super::*;
 use crate::Instant;
+use crate::balance::*;
 use crate::fixed::Q32;
 use crate::lease::{Lease, Stale};
 use crate::rng::{Rng, Xoshiro256PlusPlus};

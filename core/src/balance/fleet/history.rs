@@ -1,10 +1,7 @@
 //! What a member's responses say about it, in a few words of memory.
 
-use super::config::Tuning;
-use super::fleet::Fleet;
+use crate::balance::config::Tuning;
 use crate::fixed::{Q32, exp2_neg};
-use crate::storage::Storage;
-use crate::time::Instant;
 use core::time::Duration;
 
 /// Times are kept in 2⁻¹² ns, so that those of a few nanoseconds have a fraction.
@@ -15,7 +12,7 @@ const LONGEST: u64 = u64::MAX >> FRACTION;
 const MANTISSA: u32 = 26;
 
 /// A doubling, in packed numbers.
-pub(super) const DOUBLING: u32 = 1 << MANTISSA;
+pub(in crate::balance) const DOUBLING: u32 = 1 << MANTISSA;
 
 /// `n` in 32 bits: where its first bit stands, and the 26 bits after it. Off by less than one part in 2²⁶, in the order
 /// of the numbers, and a doubling is the same distance wherever it is: a logarithm, straight between the powers of two.
@@ -77,11 +74,58 @@ impl History {
         Self { last: 0, mean: 0, peak: 0, p95: 0, depth: 0, spread: 0, errors: 0, ended: 0, failed: 0 }
     }
 
-    /// See [`Fleet::take_counts`](Fleet).
+    /// See [`Fleet::take_counts`](super::Fleet).
     pub(super) fn take_counts(&mut self) -> (u32, u32) {
         let counts = (self.ended.into(), self.failed.into());
         (self.ended, self.failed) = (0, 0);
         counts
+    }
+
+    /// The exponential average of the times.
+    #[inline]
+    pub(super) const fn mean(&self) -> Duration {
+        duration(self.mean)
+    }
+
+    /// [`mean`](Self::mean) as it has faded at `now` if it fades.
+    #[inline]
+    pub(super) fn faded(&self, tuning: &Tuning, now: u64) -> Duration {
+        duration(scale(self.mean, remaining(tuning, now.saturating_sub(self.last))))
+    }
+
+    /// The decaying peak at `now`.
+    #[inline]
+    pub(super) fn peak(&self, tuning: &Tuning, now: u64) -> Duration {
+        duration(scale(self.peak, remaining(tuning, now.saturating_sub(self.last))))
+    }
+
+    /// The 95th percentile.
+    #[inline]
+    pub(super) const fn p95(&self) -> Duration {
+        duration(unpack(self.p95))
+    }
+
+    /// The 95th percentile on a scale on which a doubling is [`DOUBLING`] everywhere.
+    #[inline]
+    pub(super) const fn p95_log(&self) -> u32 {
+        self.p95
+    }
+
+    /// The share of failures.
+    #[inline]
+    pub(super) const fn errors(&self) -> Q32 {
+        match self.errors {
+            u16::MAX => Q32::ONE,
+            errors => Q32::from_bits((errors as u64) << 16),
+        }
+    }
+
+    /// Responses a second, by Little's law.
+    #[inline]
+    pub(super) fn capacity(&self) -> Q32 {
+        // depth / 2¹⁶ ÷ (mean / 2¹² / 10⁹)
+        let calls = u64::from(self.depth) * (1_000_000_000 >> 4);
+        Q32::from_ratio(calls, self.mean.max(1)).unwrap_or(Q32::MAX)
     }
 
     /// Notes the response to a call that took `took`, when `there` calls were there; `heard` counts those that came, up
@@ -191,68 +235,6 @@ fn remaining(tuning: &Tuning, nanos: u64) -> u64 {
         return Q32::ONE.to_bits() - x + ((x * x) >> 33);
     }
     exp2_neg(Q32::from_bits(halvings)).to_bits()
-}
-
-impl<M: Storage, L: Storage> Fleet<M, L> {
-    /// The exponential average of the member's latencies, failures counted for at least the penalty; `None`: untested.
-    #[must_use]
-    pub fn latency(&self, slot: u32) -> Option<Duration> {
-        self.heard(slot).map(|history| duration(history.mean))
-    }
-
-    /// [`latency`](Self::latency), which fades as [`peak_latency`](Self::peak_latency) does while the member has nothing to
-    /// answer, so that one that was slow is tried again. `None`: untested.
-    #[must_use]
-    pub fn expected_latency(&self, now: Instant, slot: u32) -> Option<Duration> {
-        let history = self.heard(slot)?;
-        if self.load(slot) > 0 {
-            return Some(duration(history.mean));
-        }
-        let left = remaining(self.tuning(), now.as_nanos().saturating_sub(history.last));
-        Some(duration(scale(history.mean, left)))
-    }
-
-    /// The member's latency for who must avoid the slow: it jumps to each larger sample, and decays towards the smaller
-    /// ones, and towards nothing while none come, so that a member that was slow is tried again. `None`: untested.
-    #[must_use]
-    pub fn peak_latency(&self, now: Instant, slot: u32) -> Option<Duration> {
-        let history = self.heard(slot)?;
-        let left = remaining(self.tuning(), now.as_nanos().saturating_sub(history.last));
-        Some(duration(scale(history.peak, left)))
-    }
-
-    /// The latency that 95 % of the member's good responses stay below, over about the last 100 of them: as near to the
-    /// truth as the 95th of those 100 is where latencies vary widely, and within a seventh on average in every case that the scoreboard has.
-    /// `None`: untested.
-    #[must_use]
-    pub fn p95(&self, slot: u32) -> Option<Duration> {
-        self.heard(slot).map(|history| duration(unpack(history.p95)))
-    }
-
-    /// [`p95`](Self::p95) on a scale on which a doubling is [`DOUBLING`] everywhere.
-    pub(super) fn p95_log(&self, slot: u32) -> Option<u32> {
-        self.heard(slot).map(|history| history.p95)
-    }
-
-    /// The share of the member's last responses that were failures, to a tenth of a per cent; 0 while untested.
-    #[must_use]
-    pub fn error_rate(&self, slot: u32) -> Q32 {
-        self.heard(slot).map_or(Q32::ZERO, |history| match history.errors {
-            u16::MAX => Q32::ONE,
-            errors => Q32::from_bits(u64::from(errors) << 16),
-        })
-    }
-
-    /// How many responses a second the member can give, by Little's law: the calls that were there when one ended, over
-    /// [`latency`](Self::latency). For a member that works on one call after the other this is what it can do, busy or
-    /// not; one that works on several at once can do more as long as it is given few. `None`: untested.
-    #[must_use]
-    pub fn capacity_estimate(&self, slot: u32) -> Option<Q32> {
-        let history = self.heard(slot)?;
-        // depth / 2¹⁶ ÷ (mean / 2¹² / 10⁹)
-        let calls = u64::from(history.depth) * (1_000_000_000 >> 4);
-        Some(Q32::from_ratio(calls, history.mean.max(1)).unwrap_or(Q32::MAX))
-    }
 }
 
 #[cfg(test)]

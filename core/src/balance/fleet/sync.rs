@@ -1,7 +1,8 @@
 //! A fleet as a list says it should be.
 
-use super::fleet::{Fleet, FleetError};
-use super::member::{Member, State};
+use super::slot::Slot;
+use super::{Fleet, FleetError};
+use crate::balance::member::{Member, State};
 use crate::storage::Storage;
 use crate::time::Instant;
 
@@ -83,7 +84,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
                 return Err(FleetError::Duplicate);
             }
             weight = weight.checked_add(member.weight).ok_or(FleetError::TooHeavy)?;
-            let known = |slot: &super::member::Slot| slot.state != State::Vacant && slot.key == member.key;
+            let known = |slot: &Slot| slot.state != State::Vacant && slot.key == member.key;
             fresh += usize::from(!self.slots.iter().any(known));
         }
         // Slots that will have nobody: those never used, those that are vacant, and those of who leaves without calls.

@@ -1,14 +1,14 @@
 //! How well a member is, in one number.
 
-use super::fleet::Fleet;
-use super::slow_start;
+use super::Fleet;
+use crate::balance::slow_start;
 use crate::fixed::Q32;
 use crate::storage::Storage;
 use crate::time::{Instant, saturating_nanos};
 
 impl<M: Storage, L: Storage> Fleet<M, L> {
     /// How well the member is, 1 at best: the share of its responses that were good, times how far its 95th percentile
-    /// and its load are within the targets of the [`Config`](super::Config) (target / value where the value is above it;
+    /// and its load are within the targets of the [`Config`](crate::balance::Config) (target / value where the value is above it;
     /// 1 without a target).
     #[must_use]
     pub fn health(&self, slot: u32) -> Q32 {
@@ -24,7 +24,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// The share of its full traffic that the member gets now: what the slow start leaves of it, and its
-    /// [`health`](Self::health) if the [`Config`](super::Config) sheds.
+    /// [`health`](Self::health) if the [`Config`](crate::balance::Config) sheds.
     #[must_use]
     pub fn factor(&self, now: Instant, slot: u32) -> Q32 {
         let tuning = self.tuning();

@@ -169,4 +169,8 @@ impl Span {
         }
     }
 
+    /// The first whole nanosecond at or after this.
+    pub(super) const fn ceil(self) -> Instant {
+        Instant::from_nanos(self.nanos.saturating_add((self.part > 0) as u64))
+    }
 }

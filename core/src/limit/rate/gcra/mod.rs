@@ -72,7 +72,7 @@ impl core::error::Error for OverBurst {}
 /// # Complexity
 ///
 /// *O*(1). One cell is admitted or refused without division; several at once cost one division of 64 bits by 32, a
-/// change of quota four of 128 bits. 80 bytes, 40 of them the quota's.
+/// change of quota four of 128 bits. 96 bytes, 40 of them the quota's.
 ///
 /// # Time
 ///
@@ -99,7 +99,9 @@ pub struct Gcra {
     /// When the next cell would arrive if they came evenly, the theoretical arrival time: when the bucket is full again.
     next: Span,
     latest: Instant,
-    /// Cells taken so far, modulo 2⁶⁴: what came after a reservation is the difference of two of these.
+    /// Until when giving back a reservation can make a difference. Only until then cells are counted.
+    counting: Instant,
+    /// Cells counted so far, modulo 2⁶⁴: what was taken after a reservation is the difference of two of these.
     taken: u64,
     /// The latest instant that a reservation was promised.
     promised: Instant,
@@ -111,7 +113,15 @@ impl Gcra {
     /// A limiter that has admitted nothing yet: the bucket is full.
     #[must_use]
     pub const fn new(quota: Quota) -> Self {
-        Self { quota, next: Span::ZERO, latest: Instant::ZERO, taken: 0, promised: Instant::ZERO, epoch: 0 }
+        Self {
+            quota,
+            next: Span::ZERO,
+            latest: Instant::ZERO,
+            counting: Instant::ZERO,
+            taken: 0,
+            promised: Instant::ZERO,
+            epoch: 0,
+        }
     }
 
     /// Admits one cell now, or says when it may go.
@@ -120,8 +130,7 @@ impl Gcra {
         let now = self.see(now);
         match self.quota.admit(self.next, now) {
             Ok(next) => {
-                self.next = next;
-                self.taken = self.taken.wrapping_add(1);
+                self.take(now, next, 1);
                 Admit::Yes
             }
             Err(retry_at) => Admit::No { retry_at },
@@ -139,8 +148,7 @@ impl Gcra {
         let now = self.see(now);
         Ok(match self.quota.admit_n(self.next, now, n.get()) {
             Ok(next) => {
-                self.next = next;
-                self.taken = self.taken.wrapping_add(u64::from(n.get()));
+                self.take(now, next, n.get());
                 Admit::Yes
             }
             Err(retry_at) => Admit::No { retry_at },
@@ -189,6 +197,14 @@ impl Gcra {
     }
 
     #[inline]
+    fn take(&mut self, now: Instant, next: Span, n: u32) {
+        self.next = next;
+        if now < self.counting {
+            self.taken = self.taken.wrapping_add(u64::from(n));
+        }
+    }
+
+    #[inline]
     fn within_burst(&self, n: NonZeroU32) -> Result<(), OverBurst> {
         let burst = self.quota.burst;
         if n.get() > burst { Err(OverBurst { burst }) } else { Ok(()) }
@@ -206,8 +222,14 @@ impl Quota {
         if next.after(ahead, self.tolerance.part) {
             return Err(next.less(self.tolerance));
         }
-        let from = if next.nanos < now { Span { nanos: now, part: 0 } } else { next };
-        Ok(from.step(self.cell, self.cells))
+        // Branches that are well foreseen, where a conditional move would have every call wait for the one before.
+        if next.nanos < now {
+            return match now.checked_add(self.cell.nanos) {
+                Some(nanos) => Ok(Span { nanos, part: self.cell.part }),
+                None => Ok(Span::NEVER),
+            };
+        }
+        Ok(next.step(self.cell, self.cells))
     }
 
     /// The `next` after `n` cells, no more than the burst, at `now`, or when they may go.
@@ -238,6 +260,9 @@ impl Quota {
 
     /// What is missing in the bucket at `now`, in parts of 1/cells ns: `per` of them are one cell.
     pub(in crate::limit::rate) const fn taken(&self, next: Span, now: Instant) -> u128 {
+        if next.is_never() {
+            return u128::MAX;
+        }
         if next.nanos < now.as_nanos() {
             return 0;
         }
@@ -260,11 +285,19 @@ impl Span {
     /// This, which is not never, and one `cell` more.
     #[inline]
     const fn step(self, cell: Self, cells: u32) -> Self {
-        // The part that is left until the next nanosecond does not depend on this span, so only one subtraction waits.
-        let (part, no_carry) = self.part.overflowing_sub(cells - cell.part);
-        let part = if no_carry { self.part + cell.part } else { part };
-        let (nanos, over) = self.nanos.overflowing_add(cell.nanos);
-        let (nanos, carried_over) = nanos.overflowing_add(!no_carry as u64);
-        if over | carried_over { Self::NEVER } else { Self { nanos, part } }
+        let (mut part, mut carry) = (self.part, 0);
+        if cell.part > 0 {
+            // What is left until the next nanosecond does not depend on this span, so only one subtraction waits for it.
+            let (less, no_carry) = part.overflowing_sub(cells - cell.part);
+            part = if no_carry { part + cell.part } else { less };
+            carry = !no_carry as u64;
+        }
+        match cell.nanos.checked_add(carry) {
+            Some(more) => match self.nanos.checked_add(more) {
+                Some(nanos) => Self { nanos, part },
+                None => Self::NEVER,
+            },
+            None => Self::NEVER,
+        }
     }
 }

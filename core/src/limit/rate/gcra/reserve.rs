@@ -63,6 +63,8 @@ pub struct Reservation {
     epoch: u32,
     /// The limiter's count of cells taken, these among them.
     taken: u64,
+    /// When the bucket would be full again if nothing were taken after these.
+    full: Instant,
     /// The latest instant that the limiter promises without the cells that were not used.
     promised: Instant,
 }
@@ -126,17 +128,21 @@ impl Gcra {
     pub fn reserve(&mut self, now: Instant, n: NonZeroU32) -> Result<Reservation, ReserveError> {
         self.within_burst(n)?;
         let n = n.get();
-        let now = self.see(now);
-        let next = self.next.max(Span::at(now)).add(self.quota.times(n), self.quota.cells);
+        let now = now.max(self.latest);
+        let at = self.quota.earliest(self.next, n).max(now);
+        // As if they were admitted then: they may go on a whole nanosecond, up to one later than the bucket has room.
+        let next = self.next.max(Span::at(at)).add(self.quota.times(n), self.quota.cells);
         if next.is_never() {
             return Err(ReserveError::TooLate);
         }
-        let at = self.quota.earliest(self.next, n).max(now);
+        self.latest = now;
         self.next = next;
+        let full = next.ceil();
+        self.counting = self.counting.max(full);
         self.taken = self.taken.wrapping_add(u64::from(n));
         let promised = self.promised;
         self.promised = promised.max(at);
-        Ok(Reservation { at, cells: n, epoch: self.epoch, taken: self.taken, promised })
+        Ok(Reservation { at, cells: n, epoch: self.epoch, taken: self.taken, full, promised })
     }
 
     /// Gives back the cells of `reservation` that were not used, as far as that gives nobody more than the quota.
@@ -153,7 +159,8 @@ impl Gcra {
         let now = self.see(now);
         let unused = self.quota.times(reservation.cells);
         let after = self.taken.wrapping_sub(reservation.taken);
-        if reservation.cells == 0 || reservation.epoch != self.epoch || self.next.is_never() {
+        let late = now >= reservation.full || reservation.epoch != self.epoch;
+        if late || reservation.cells == 0 || self.next.is_never() {
             return Refund::None;
         }
         if after == 0 {

@@ -1,7 +1,8 @@
 //! Atomics, from one of three places: `core`, `portable-atomic` (chips without compare-and-swap), or `loom`, which runs
 //! every interleaving that the memory model allows. Nothing else in the core imports an atomic.
 //!
-//! Only 32-bit atomics: nothing here asks a 32-bit chip for a 64-bit compare-and-swap.
+//! 32-bit atomics everywhere. 64-bit ones only where the target itself has them: nothing here asks a 32-bit chip for a
+//! 64-bit compare-and-swap, not even an emulated one, and whatever uses them has a 32-bit form beside it.
 
 #[cfg(not(any(divvy_loom, feature = "portable-atomic")))]
 use core::sync::atomic as imp;
@@ -29,46 +30,72 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// A 32-bit atomic, with the operations that the core uses.
-#[derive(Debug)]
-#[allow(clippy::disallowed_types, reason = "this is the one place that names it")]
-pub(crate) struct AtomicU32 {
-    value: imp::AtomicU32,
-    /// See [`touch`](Self::touch).
-    #[cfg(divvy_loom)]
-    turn: imp::AtomicU32,
-}
+/// An atomic of one width, with what the core does with every width.
+macro_rules! atomic {
+    ($(#[$meta:meta])* $name:ident, $word:ty) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        #[allow(clippy::disallowed_types, reason = "this is the one place that names it")]
+        pub(crate) struct $name {
+            value: imp::$name,
+            /// See [`touch`](Self::touch).
+            #[cfg(divvy_loom)]
+            turn: imp::AtomicU32,
+        }
 
-impl AtomicU32 {
-    const_fn! {
-        #[allow(clippy::disallowed_types, reason = "as above")]
-        pub(crate) const fn new(value: u32) -> Self {
-            Self {
-                value: imp::AtomicU32::new(value),
-                #[cfg(divvy_loom)]
-                turn: imp::AtomicU32::new(0),
+        impl $name {
+            const_fn! {
+                #[allow(clippy::disallowed_types, reason = "as above")]
+                pub(crate) const fn new(value: $word) -> Self {
+                    Self {
+                        value: imp::$name::new(value),
+                        #[cfg(divvy_loom)]
+                        turn: imp::AtomicU32::new(0),
+                    }
+                }
+            }
+
+            /// Loom looks for another order of two accesses only if the second one is the next after the first: of a
+            /// load by one thread, and a load and a store by another, it tries a single order. So before each access
+            /// every thread takes its turn at a second atomic, in an operation whose order always counts. That costs
+            /// executions, and its modifications could stand in for a missing `SeqCst`; so a model runs with and
+            /// without.
+            #[inline(always)]
+            fn touch(&self) {
+                #[cfg(all(test, divvy_loom))]
+                if DENSE.get() {
+                    self.turn.fetch_or(0, Ordering::Relaxed);
+                }
+            }
+
+            #[inline(always)]
+            pub(crate) fn load(&self, order: Ordering) -> $word {
+                self.touch();
+                self.value.load(order)
+            }
+
+            #[inline(always)]
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                current: $word,
+                new: $word,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$word, $word> {
+                self.touch();
+                self.value.compare_exchange_weak(current, new, success, failure)
             }
         }
-    }
+    };
+}
 
-    /// Loom looks for another order of two accesses only if the second one is the next after the first: of a load by
-    /// one thread, and a load and a store by another, it tries a single order. So before each access every thread
-    /// takes its turn at a second atomic, in an operation whose order always counts. That costs executions, and its
-    /// modifications could stand in for a missing `SeqCst`; so a model runs with and without.
-    #[inline(always)]
-    fn touch(&self) {
-        #[cfg(all(test, divvy_loom))]
-        if DENSE.get() {
-            self.turn.fetch_or(0, Ordering::Relaxed);
-        }
-    }
+atomic! {
+    /// A 32-bit atomic, with the operations that the core uses.
+    AtomicU32, u32
+}
 
-    #[inline(always)]
-    pub(crate) fn load(&self, order: Ordering) -> u32 {
-        self.touch();
-        self.value.load(order)
-    }
-
+/// What is done with 32 bits only.
+impl AtomicU32 {
     #[inline(always)]
     pub(crate) fn store(&self, value: u32, order: Ordering) {
         self.touch();
@@ -85,18 +112,6 @@ impl AtomicU32 {
     ) -> Result<u32, u32> {
         self.touch();
         self.value.compare_exchange(current, new, success, failure)
-    }
-
-    #[inline(always)]
-    pub(crate) fn compare_exchange_weak(
-        &self,
-        current: u32,
-        new: u32,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u32, u32> {
-        self.touch();
-        self.value.compare_exchange_weak(current, new, success, failure)
     }
 
     #[inline(always)]
@@ -122,6 +137,12 @@ impl AtomicU32 {
         self.touch();
         self.value.fetch_or(value, order)
     }
+}
+
+#[cfg(target_has_atomic = "64")]
+atomic! {
+    /// A 64-bit atomic, only where the target itself has them: for what has a 32-bit form beside it.
+    AtomicU64, u64
 }
 
 /// `core`'s cell with loom's interface: the pointer lives inside a closure, so that loom can see who looks when.

@@ -15,6 +15,10 @@ pub use overload::{
     ThrottleConfig, ThrottleError, ThrottleStats, Verdict,
 };
 pub use rate::{Gcra, OverBurst, Quota, QuotaError, Refund, Reservation, ReserveError};
+#[cfg(target_has_atomic = "64")]
+pub use rate::SharedGcra;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use rate::{Share, SharedGcra32, SplitGcra};
 
 use crate::time::Instant;
 

@@ -1,5 +1,7 @@
 //! What the core refuses to have: processes, disk, a terminal, and the `divvy` command.
 //!
+//! [`call`] protects calls to other services, and is what a program links. The rest is the command:
+//!
 //! `cli` reads the command line, one file per command. `run` runs a pipeline of commands, and `store` keeps what a run
 //! learned. `plan` says what a change would do, `sim` what a policy would. Data flows one way: `cli` → `run` → `store` →
 //! `divvy` (the core), and `cli` → `plan`, `sim` → `divvy`. Below all of them stand `config` (how people write files),
@@ -9,6 +11,7 @@
 #[cfg(not(unix))]
 compile_error!("divvy-host runs commands in process groups, which this system does not have");
 
+pub mod call;
 mod cli;
 mod config;
 mod diagnostic;

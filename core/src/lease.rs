@@ -307,6 +307,13 @@ impl<S: Storage> Leases<S> {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> Clone for Leases<Inline<N>> {
+    fn clone(&self) -> Self {
+        Self { slots: self.slots.clone(), heap: self.heap.clone(), free: self.free, latest: self.latest }
+    }
+}
+
 /// The earliest deadline first; each slot knows its place.
 struct ByDeadline<'a>(&'a mut [Slot]);
 
@@ -443,6 +450,100 @@ mod tests {
                 prop_assert_eq!(leases.len(), live.count());
             }
         }
+    }
+
+    /// Every state that a few slots can reach, whatever holders and their clock do: each claim ends exactly once, no slot
+    /// has two holders, and once time has passed every slot is free again.
+    #[test]
+    fn no_reachable_state_loses_or_doubles_a_slot() {
+        type Small = Leases<Inline<3>>;
+        /// The leases whose claims have not ended, as far as their holders still know of them.
+        type World = (Small, Vec<Lease>);
+
+        /// Slots with the time left, the order of the heap and of the free slots, and who is still known.
+        fn key((leases, held): &World) -> (Vec<(bool, u64)>, Vec<u32>, u32, Vec<(u32, u64)>) {
+            let ahead = |deadline: Instant| deadline.as_nanos().saturating_sub(leases.latest.as_nanos());
+            let slots =
+                leases.slots.iter().map(|slot| (slot.held, if slot.held { ahead(slot.deadline) } else { 0 }));
+            let links = leases.slots.iter().map(|slot| slot.link);
+            let mut known: Vec<_> = held.iter().map(|lease| (lease.slot, ahead(lease.deadline))).collect();
+            known.sort_unstable();
+            (slots.collect(), leases.heap.iter().copied().chain(links).collect(), leases.free, known)
+        }
+
+        fn check((leases, held): &World) {
+            let mut slots: Vec<u32> = held.iter().map(|lease| lease.slot).collect();
+            slots.sort_unstable();
+            slots.dedup();
+            assert_eq!(slots.len(), held.len(), "a slot has one holder");
+            assert!(held.len() <= leases.len() && leases.len() <= 3);
+            assert_eq!(leases.next_deadline(), leases.deadlines().min());
+            // Nothing is wedged: once the last deadline has passed, every slot can be claimed.
+            let mut later = leases.clone();
+            let end = leases.deadlines().max().unwrap_or_default();
+            let lost = (0..4).take_while(|_| later.reclaim(end).is_some()).count();
+            assert_eq!((lost, later.len()), (leases.len(), 0));
+            assert_eq!((0..4).take_while(|_| later.claim(end, TTL).is_ok()).count(), 3);
+        }
+
+        let mut seen = std::collections::HashSet::new();
+        let mut queue = std::collections::VecDeque::from([(Small::new(), Vec::new())]);
+        while let Some(world) = queue.pop_front() {
+            let mut reached = Vec::new();
+            for reading in [-1i64, 0, 1, 3] {
+                let now = at(world.0.latest.as_nanos().saturating_add_signed(reading));
+                for ttl in [0, 1, 2].map(Duration::from_nanos) {
+                    let (mut leases, mut held) = world.clone();
+                    let full = leases.len() == 3;
+                    match leases.claim(now, ttl) {
+                        Ok(lease) => held.push(lease),
+                        Err(NoSlot) => assert!(full),
+                    }
+                    reached.push((leases, held));
+                    for which in 0..world.1.len() {
+                        let (mut leases, mut held) = world.clone();
+                        if let Ok(renewed) = leases.renew(now, held[which], ttl) {
+                            assert!(held[which].deadline > now);
+                            held[which] = renewed;
+                        }
+                        reached.push((leases, held));
+                    }
+                }
+                for which in 0..world.1.len() {
+                    let (mut leases, mut held) = world.clone();
+                    let good = held[which].deadline > now.max(leases.latest);
+                    let lease = held[which];
+                    assert_eq!(leases.complete(now, lease).is_ok(), good);
+                    if good {
+                        held.swap_remove(which);
+                        // A claim that has ended has ended.
+                        let before = key(&(leases.clone(), Vec::new()));
+                        assert_eq!(leases.complete(now, lease), Err(Stale::Unknown));
+                        assert_eq!(leases.renew(now, lease, TTL), Err(Stale::Unknown));
+                        assert_eq!(key(&(leases.clone(), Vec::new())), before);
+                    }
+                    reached.push((leases, held));
+                    let (leases, mut held) = world.clone();
+                    held.swap_remove(which);
+                    reached.push((leases, held));
+                }
+                let (mut leases, mut held) = world.clone();
+                if let Some(lost) = leases.reclaim(now) {
+                    assert!(lost.deadline <= leases.latest);
+                    held.retain(|lease| lease.slot != lost.slot);
+                    assert_eq!(leases.complete(now, lost), Err(Stale::Unknown));
+                }
+                reached.push((leases, held));
+            }
+            for world in reached {
+                check(&world);
+                if seen.insert(key(&world)) {
+                    queue.push_back(world);
+                }
+            }
+        }
+        std::println!("{} states of three slots, none lost and none held twice", seen.len());
+        assert!(seen.len() > 10_000);
     }
 
     #[cfg(feature = "alloc")]

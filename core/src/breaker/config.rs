@@ -312,7 +312,7 @@ impl Rules {
 
     /// How long the breaker stays open the `n`-th time (from 1) since it was last closed.
     ///
-    /// Chance is the `n`-th draw from the seed, so that the answer is always the same.
+    /// Chance is the `n`-th draw from the seed, so that the answer is always the same. At least a nanosecond.
     #[must_use]
     pub fn open_time(&self, n: u32) -> Duration {
         let ceiling = saturating_nanos(self.backoff.ceiling(n));
@@ -323,7 +323,7 @@ impl Rules {
             Some(n) => rng.below_u64(n),
             None => rng.next_u64(),
         };
-        Duration::from_nanos(ceiling - less)
+        Duration::from_nanos((ceiling - less).max(1))
     }
 
     /// Whether a call that began at `began` and ended at `ended` took longer than is well.

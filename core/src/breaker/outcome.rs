@@ -27,16 +27,32 @@ pub enum Outcome {
 #[must_use = "say how the call went: an unreported probe counts as a failure"]
 pub struct Pass {
     pub(super) began: Instant,
-    /// The breaker's period; of a probe, its lease's generation.
-    pub(super) id: u32,
-    /// The probe's slot, or [`NO_PROBE`].
-    pub(super) slot: u32,
+    /// Above, the probe's slot or [`NO_PROBE`]; below, its lease's generation or the breaker's period. One word, so that a
+    /// pass travels in two registers.
+    pub(super) ticket: u64,
 }
 
 /// In place of a slot: not a probe.
 pub(super) const NO_PROBE: u32 = u32::MAX;
 
 impl Pass {
+    #[inline]
+    pub(super) const fn new(began: Instant, id: u32, slot: u32) -> Self {
+        Self { began, ticket: (slot as u64) << 32 | id as u64 }
+    }
+
+    /// The breaker's period; of a probe, its lease's generation.
+    #[inline]
+    pub(super) const fn id(&self) -> u32 {
+        self.ticket as u32
+    }
+
+    /// The probe's slot, or [`NO_PROBE`].
+    #[inline]
+    pub(super) const fn slot(&self) -> u32 {
+        (self.ticket >> 32) as u32
+    }
+
     /// When the call was admitted.
     #[must_use]
     pub const fn began(&self) -> Instant {
@@ -46,7 +62,7 @@ impl Pass {
     /// Whether the call probes a breaker that is half-open.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
-        self.slot != NO_PROBE
+        self.slot() != NO_PROBE
     }
 }
 

@@ -81,6 +81,9 @@ use core::fmt;
 ///
 /// Nygard: *Release It!*, 2007, chapter 5. Fowler: *CircuitBreaker*, 2014.
 pub struct Breaker<W: Window = CountWindow<Inline<4>>, P: Storage = Inline<4>> {
+    /// The ticket of the passes while closed; one that no pass has, while not. It answers in one comparison whether the
+    /// state is the usual one, and whether a pass belongs to it.
+    ticket: u64,
     state: State,
     /// Counts the changes of state: which of them a pass belongs to.
     period: u32,
@@ -104,6 +107,17 @@ pub struct Breaker<W: Window = CountWindow<Inline<4>>, P: Storage = Inline<4>> {
     last: Option<Transition>,
 }
 
+/// Tickets from here on are those of calls that are no probes.
+const CLOSED: u64 = (NO_PROBE as u64) << 32;
+
+const fn ticket(state: State, period: u32) -> u64 {
+    match state {
+        State::Closed => CLOSED | period as u64,
+        // No slot has this number, the largest but one.
+        _ => CLOSED - 1,
+    }
+}
+
 impl<W: Window, const P: usize> Breaker<W, Inline<P>> {
     /// A closed breaker that has seen nothing.
     #[must_use]
@@ -125,6 +139,7 @@ impl<W: Window> Breaker<W, crate::storage::Heap> {
 impl<W: Window, P: Storage> Breaker<W, P> {
     const fn with_probes(rules: Rules, window: W, probes: Leases<P>) -> Self {
         Self {
+            ticket: ticket(State::Closed, 0),
             state: State::Closed,
             period: 0,
             run: 0,
@@ -148,15 +163,19 @@ impl<W: Window, P: Storage> Breaker<W, P> {
     /// May a call go now?
     #[inline]
     pub fn admit(&mut self, now: Instant) -> Admit {
-        let now = self.clock(now);
-        match self.state {
-            State::Closed => Admit::Yes(self.pass(now)),
-            State::Open { until } if now < until => {
-                self.rejected += 1;
-                Admit::No { retry_at: until, why: Rejection::Open }
-            }
-            _ => self.admit_otherwise(now),
+        if now >= self.latest && self.ticket >= CLOSED {
+            self.latest = now;
+            return Admit::Yes(Pass { began: now, ticket: self.ticket });
         }
+        if let State::Open { until } = self.state
+            && now >= self.latest
+            && now < until
+        {
+            self.latest = now;
+            self.rejected += 1;
+            return Admit::No { retry_at: until, why: Rejection::Open };
+        }
+        self.admit_otherwise(now)
     }
 
     /// Says how a call went, and what that changed, if anything.
@@ -173,9 +192,14 @@ impl<W: Window, P: Storage> Breaker<W, P> {
         pass: Pass,
         outcome: Outcome,
     ) -> Result<Option<Transition>, Stale> {
-        let now = self.clock(now);
-        let current = pass.slot == NO_PROBE && pass.id == self.period && self.state == State::Closed;
-        if current && outcome == Outcome::Success && !self.rules.is_slow(pass.began, now) {
+        // What took longer than is well, or belongs to another breaker and began in the future, goes the long way.
+        let took = now.as_nanos().wrapping_sub(pass.began.as_nanos());
+        if pass.ticket == self.ticket
+            && outcome == Outcome::Success
+            && now >= self.latest
+            && took <= self.rules.slow_after
+        {
+            self.latest = now;
             self.run = 0;
             self.calls += 1;
             self.window.success(now);
@@ -291,38 +315,27 @@ impl<W: Window, P: Storage> Breaker<W, P> {
         &self.rules
     }
 
-    /// The latest time seen. A branch rather than a maximum: the next call need not wait for this one's store.
-    #[inline]
+    /// The latest time seen.
     fn clock(&mut self, now: Instant) -> Instant {
-        if now < self.latest {
-            return self.went_back();
-        }
-        self.latest = now;
-        now
-    }
-
-    #[cold]
-    fn went_back(&self) -> Instant {
+        self.latest = self.latest.max(now);
         self.latest
-    }
-
-    #[inline]
-    fn pass(&self, now: Instant) -> Pass {
-        Pass { began: now, id: self.period, slot: NO_PROBE }
     }
 
     #[inline(never)]
     fn admit_otherwise(&mut self, now: Instant) -> Admit {
         self.advance(now);
+        let now = self.latest;
         let (retry_at, why) = match self.state {
-            State::Closed | State::ForcedClosed | State::Disabled => return Admit::Yes(self.pass(now)),
+            State::Closed | State::ForcedClosed | State::Disabled => {
+                return Admit::Yes(Pass::new(now, self.period, NO_PROBE));
+            }
             State::Open { until } => (until, Rejection::Open),
             State::ForcedOpen => (Instant::MAX, Rejection::Forced),
             State::HalfOpen => {
                 if self.probes.len() < self.rules.probes.get() as usize
                     && let Ok(lease) = self.probes.claim(now, self.rules.probe_timeout)
                 {
-                    return Admit::Yes(Pass { began: now, id: lease.generation(), slot: lease.slot() });
+                    return Admit::Yes(Pass::new(now, lease.generation(), lease.slot()));
                 }
                 (self.probes.next_deadline().unwrap_or(Instant::MAX), Rejection::Probing)
             }
@@ -339,14 +352,15 @@ impl<W: Window, P: Storage> Breaker<W, P> {
         outcome: Outcome,
     ) -> Result<Option<Transition>, Stale> {
         self.advance(now);
+        let now = self.latest;
         if pass.is_probe() {
             // The deadline is not looked at: the slot knows it.
-            let lease = Lease::new(pass.slot, pass.id, Instant::MAX);
+            let lease = Lease::new(pass.slot(), pass.id(), Instant::MAX);
             self.probes.complete(now, lease).map_err(|_| {
                 let deadline = pass.began.saturating_add(self.rules.probe_timeout);
                 if deadline <= now { Stale::Expired } else { Stale::Unknown }
             })?;
-        } else if pass.id != self.period {
+        } else if pass.id() != self.period {
             return Err(Stale::Earlier);
         }
         if self.state == State::Disabled {
@@ -413,8 +427,7 @@ impl<W: Window, P: Storage> Breaker<W, P> {
 
     /// Begins a new period: what was admitted before no longer counts.
     fn enter(&mut self, at: Instant, to: State, why: Cause) -> Transition {
-        let counts =
-            if self.state == State::HalfOpen { self.probed } else { self.window.counts(self.latest) };
+        let counts = if self.state == State::HalfOpen { self.probed } else { self.window.counts(at) };
         let change = Transition { at, from: self.state, to, why, counts };
         self.period = self.period.wrapping_add(1);
         self.probes.release_all();
@@ -429,6 +442,7 @@ impl<W: Window, P: Storage> Breaker<W, P> {
             State::Open { .. } | State::HalfOpen => {}
         }
         self.state = to;
+        self.ticket = ticket(to, self.period);
         self.causes[why as usize] = self.causes[why as usize].wrapping_add(1);
         self.last = Some(change);
         change
@@ -442,5 +456,87 @@ impl<W: Window, P: Storage> fmt::Debug for Breaker<W, P> {
             .field("stats", &self.stats(self.latest))
             .field("last", &self.last)
             .finish_non_exhaustive()
+    }
+}
+
+/// For the search of the whole state space: copies, and what makes two breakers behave alike.
+#[cfg(test)]
+pub(super) mod search {
+    use super::*;
+    use std::vec::Vec;
+
+    /// What can make a difference later, with times relative to the latest one seen.
+    #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+    pub(in crate::breaker) struct Alike {
+        state: (core::mem::Discriminant<State>, Option<u64>),
+        run: u32,
+        window: Vec<u32>,
+        probed: Counts,
+        probes: Vec<u64>,
+        openings: u32,
+    }
+
+    impl<const N: usize, const P: usize> Clone for Breaker<CountWindow<Inline<N>>, Inline<P>> {
+        fn clone(&self) -> Self {
+            let Self { ticket, state, period, run, latest, calls, rejected, rules, failures, slow, .. } =
+                *self;
+            let Self { ignored, lost, openings, probed, causes, last, .. } = *self;
+            let (window, probes) = (self.window.clone(), self.probes.clone());
+            Self {
+                ticket,
+                state,
+                period,
+                run,
+                latest,
+                window,
+                calls,
+                rejected,
+                rules,
+                failures,
+                slow,
+                ignored,
+                lost,
+                openings,
+                probed,
+                probes,
+                causes,
+                last,
+            }
+        }
+    }
+
+    impl<const N: usize, const P: usize> Breaker<CountWindow<Inline<N>>, Inline<P>> {
+        pub(in crate::breaker) fn latest(&self) -> Instant {
+            self.latest
+        }
+
+        /// Open times no longer grow after `openings` of them, and runs longer than `run` are all too long.
+        pub(in crate::breaker) fn alike(&self, openings: u32, run: u32) -> Alike {
+            let ahead = |instant: Instant| instant.as_nanos() - self.latest.as_nanos();
+            let until = match self.state {
+                State::Open { until } => Some(ahead(until)),
+                _ => None,
+            };
+            let mut probes: Vec<u64> = self.probes.deadlines().map(ahead).collect();
+            probes.sort_unstable();
+            Alike {
+                state: (core::mem::discriminant(&self.state), until),
+                run: self.run.min(run),
+                window: self.window.bits(),
+                probed: self.probed,
+                probes,
+                openings: self.openings.min(openings),
+            }
+        }
+
+        /// Whether `pass` still counts.
+        pub(in crate::breaker) fn holds(&self, pass: Pass) -> bool {
+            if pass.is_probe() {
+                let lease = Lease::new(pass.slot(), pass.id(), Instant::MAX);
+                self.probes.clone().complete(self.latest, lease).is_ok()
+            } else {
+                pass.id() == self.period
+            }
+        }
     }
 }

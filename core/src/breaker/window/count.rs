@@ -33,11 +33,12 @@ use crate::time::Instant;
 /// *O*(1) to record and to count; 8 bytes for 32 calls and 24 more (on 64-bit targets with `Heap`, 32).
 #[derive(Debug)]
 pub struct CountWindow<S: Storage> {
-    /// The next call's place.
-    next: u32,
+    /// Places left before the first one's turn comes again, at least 1: the next call takes the one before it. Counting
+    /// down, one instruction both steps and sees the end.
+    left: u32,
     size: u32,
-    failures: u32,
-    slow: u32,
+    /// Calls that failed, and above 32 bits those that were slow.
+    bad: u64,
     /// Whether every place holds a call.
     full: bool,
     /// For 32 calls each, which failed and which were slow. Places not yet used are clear.
@@ -59,10 +60,9 @@ impl<const N: usize> CountWindow<Inline<N>> {
     pub const fn new() -> Self {
         const { assert!(N > 0 && N <= (u32::MAX / WORD) as usize, "a window has between 1 and 2^27 − 1 words") };
         Self {
-            next: 0,
+            left: N as u32 * WORD,
             size: N as u32 * WORD,
-            failures: 0,
-            slow: 0,
+            bad: 0,
             full: false,
             words: InlineSlots([[0; 2]; N]),
         }
@@ -81,6 +81,7 @@ impl<const N: usize> CountWindow<Inline<N>> {
             return Err(WindowError::TooMany);
         }
         self.size = calls;
+        self.left = calls;
         Ok(self)
     }
 }
@@ -92,7 +93,7 @@ impl CountWindow<crate::storage::Heap> {
     pub fn with_capacity(calls: core::num::NonZeroU32) -> Self {
         let size = calls.get();
         let words = alloc::vec![[0; 2]; size.div_ceil(WORD) as usize].into_boxed_slice();
-        Self { next: 0, size, failures: 0, slow: 0, full: false, words }
+        Self { left: size, size, bad: 0, full: false, words }
     }
 }
 
@@ -104,35 +105,38 @@ impl<S: Storage> CountWindow<S> {
     }
 
     /// Puts a call in the place of the oldest.
-    #[inline]
     fn put(&mut self, failed: bool, slow: bool) {
-        let bit = self.next % WORD;
-        if let Some([failures, slows]) = self.words.get_mut((self.next / WORD) as usize) {
-            self.failures -= *failures >> bit & 1;
-            self.slow -= *slows >> bit & 1;
-            *failures = *failures & !(1 << bit) | u32::from(failed) << bit;
-            *slows = *slows & !(1 << bit) | u32::from(slow) << bit;
+        let place = self.left - 1;
+        let bit = place % WORD;
+        let (failed, slow) = (u32::from(failed), u32::from(slow));
+        if let Some([failures, slows]) = self.words.get_mut((place / WORD) as usize) {
+            self.bad -= both(*failures >> bit & 1, *slows >> bit & 1);
+            self.bad += both(failed, slow);
+            *failures = *failures & !(1 << bit) | failed << bit;
+            *slows = *slows & !(1 << bit) | slow << bit;
         }
-        self.failures += u32::from(failed);
-        self.slow += u32::from(slow);
         self.step();
     }
 
     #[inline]
     fn step(&mut self) {
-        self.next += 1;
-        if self.next == self.size {
-            self.next = 0;
+        self.left -= 1;
+        if self.left == 0 {
+            self.left = self.size;
             self.full = true;
         }
     }
+}
+
+const fn both(failures: u32, slow: u32) -> u64 {
+    failures as u64 | (slow as u64) << 32
 }
 
 impl<S: Storage> sealed::Window for CountWindow<S> {
     #[inline]
     fn success(&mut self, _now: Instant) {
         // All good so far: every bit is clear already.
-        if self.failures | self.slow == 0 { self.step() } else { self.put(false, false) }
+        if self.bad == 0 { self.step() } else { self.put(false, false) }
     }
 
     fn bad(&mut self, _now: Instant, failed: bool, slow: bool) {
@@ -140,8 +144,8 @@ impl<S: Storage> sealed::Window for CountWindow<S> {
     }
 
     fn counts(&self, _now: Instant) -> Counts {
-        let calls = if self.full { self.size } else { self.next };
-        Counts { calls, failures: self.failures, slow: self.slow }
+        let calls = if self.full { self.size } else { self.size - self.left };
+        Counts { calls, failures: self.bad as u32, slow: (self.bad >> 32) as u32 }
     }
 
     /// At most the size: more calls than that are never seen.
@@ -151,11 +155,27 @@ impl<S: Storage> sealed::Window for CountWindow<S> {
 
     fn clear(&mut self) {
         self.words.fill([0; 2]);
-        self.next = 0;
-        self.failures = 0;
-        self.slow = 0;
+        self.left = self.size;
+        self.bad = 0;
         self.full = false;
     }
 }
 
 impl<S: Storage> Window for CountWindow<S> {}
+
+#[cfg(test)]
+impl<const N: usize> Clone for CountWindow<Inline<N>> {
+    fn clone(&self) -> Self {
+        let Self { left, size, bad, full, .. } = *self;
+        Self { left, size, bad, full, words: InlineSlots(self.words.0) }
+    }
+}
+
+#[cfg(test)]
+impl<const N: usize> CountWindow<Inline<N>> {
+    /// All there is to it.
+    pub(in crate::breaker) fn bits(&self) -> std::vec::Vec<u32> {
+        let words = self.words.iter().flatten().copied();
+        words.chain([self.left, u32::from(self.full)]).collect()
+    }
+}

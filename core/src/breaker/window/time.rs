@@ -98,8 +98,12 @@ impl<S: Storage> TimeWindow<S> {
         Duration::from_nanos(self.width)
     }
 
-    /// How many buckets lie between the current one and that of `now`; 0 if it is the current one.
+    /// How many buckets lie between the current one and that of `now`; 0 if it is the current one. The last one of time
+    /// has none after it.
     fn steps(&self, now: Instant) -> u64 {
+        if self.end == Instant::MAX {
+            return 0;
+        }
         match now.as_nanos().checked_sub(self.end.as_nanos()) {
             Some(past) => past / self.width + 1,
             None => 0,
@@ -111,6 +115,9 @@ impl<S: Storage> TimeWindow<S> {
     fn slide(&mut self, now: Instant) {
         let steps = self.steps(now);
         let count = self.buckets.len() as u64;
+        if steps == 0 {
+            return;
+        }
         if steps >= count {
             self.buckets.fill(Counts::NONE);
             self.sum = Counts::NONE;
@@ -129,8 +136,7 @@ impl<S: Storage> TimeWindow<S> {
 
     #[inline]
     fn add(&mut self, now: Instant, failed: u32, slow: u32) {
-        // At the end of time there is nothing after the last bucket.
-        if now >= self.end && self.end < Instant::MAX {
+        if now >= self.end {
             self.slide(now);
         }
         if self.sum.calls == u32::MAX {
@@ -157,7 +163,7 @@ impl<S: Storage> sealed::Window for TimeWindow<S> {
 
     fn counts(&self, now: Instant) -> Counts {
         let count = self.buckets.len() as u64;
-        let steps = if self.end == Instant::MAX { 0 } else { self.steps(now) };
+        let steps = self.steps(now);
         if steps >= count {
             return Counts::NONE;
         }

@@ -80,11 +80,12 @@ fn loom_places_are_taken_over_exactly() {
             assert_eq!(breaker.complete(at(0), pass, outcome), Ok(None));
         }
         let passes = [pass(&breaker, 0), pass(&breaker, 0)];
-        both(
+        let answers = both(
             &breaker,
             move |breaker| breaker.complete(at(1), passes[0], Outcome::Success),
             move |breaker| breaker.complete(at(1), passes[1], Outcome::Success),
         );
+        assert_eq!(answers, (Ok(None), Ok(None)));
         assert_eq!(breaker.stats(at(1)).window, Counts { calls: 3, failures: 0, slow: 0 });
     });
 }
@@ -186,7 +187,7 @@ fn loom_tidying_up_takes_nothing_from_the_new_period() {
             |breaker| breaker.reset(at(1)),
             move |breaker| {
                 let pass = pass(breaker, 1);
-                (pass.id == 1, breaker.complete(at(1), pass, Outcome::Failure))
+                (pass.id() == 1, breaker.complete(at(1), pass, Outcome::Failure))
             },
         );
         let expected = if counted.0 { Counts { calls: 1, failures: 1, slow: 0 } } else { Counts::NONE };

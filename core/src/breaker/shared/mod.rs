@@ -10,7 +10,7 @@ mod loom_tests;
 #[cfg(all(test, not(divvy_loom)))]
 mod tests;
 
-pub use window::{SharedCountWindow, SharedWindow};
+pub use window::{SharedCountWindow, SharedTimeWindow, SharedWindow};
 
 use super::config::Rules;
 use super::outcome::{Admit, NO_PROBE, Outcome, Pass, Rejection, Stale};
@@ -181,7 +181,7 @@ impl<W: SharedWindow, P: Storage> SharedBreaker<W, P> {
     pub fn admit(&self, now: Instant) -> Admit {
         let word = self.word();
         match word.code() {
-            Code::Closed => Admit::Yes(Pass { began: now, id: word.period(), slot: NO_PROBE }),
+            Code::Closed => Admit::Yes(Pass::new(now, word.period(), NO_PROBE)),
             Code::Open
                 if let Some(until) = self.until(word)
                     && now < until =>
@@ -201,9 +201,9 @@ impl<W: SharedWindow, P: Storage> SharedBreaker<W, P> {
     /// [`Stale`]: the outcome counts nowhere. Nothing changed but what the time itself changed.
     #[inline]
     pub fn complete(&self, now: Instant, pass: Pass, outcome: Outcome) -> Result<Option<Transition>, Stale> {
-        let current = pass.slot == NO_PROBE && self.word() == Word::closed(pass.id);
+        let current = pass.slot() == NO_PROBE && self.word() == Word::closed(pass.id());
         if current && outcome == Outcome::Success && !self.rules.is_slow(pass.began, now) {
-            return match self.count(pass.id, now, Call { failed: false, slow: false }) {
+            return match self.count(pass.id(), now, Call { failed: false, slow: false }) {
                 Some(_) => Ok(None),
                 None => Err(Stale::Earlier),
             };
@@ -344,7 +344,7 @@ impl<W: SharedWindow, P: Storage> SharedBreaker<W, P> {
             let word = self.word();
             let (retry_at, why) = match word.code() {
                 Code::Closed | Code::ForcedClosed | Code::Disabled => {
-                    return Admit::Yes(Pass { began: now, id: word.period(), slot: NO_PROBE });
+                    return Admit::Yes(Pass::new(now, word.period(), NO_PROBE));
                 }
                 Code::Open => match self.until_or_write(word, now) {
                     until if now < until => (until, Rejection::Open),
@@ -388,7 +388,7 @@ impl<W: SharedWindow, P: Storage> SharedBreaker<W, P> {
                     slot.release(generation);
                     return None;
                 }
-                return Some(Admit::Yes(Pass { began: now, id: generation, slot: index }));
+                return Some(Admit::Yes(Pass::new(now, generation, index)));
             }
         }
         Some(Admit::No { retry_at, why: Rejection::Probing })
@@ -412,19 +412,19 @@ impl<W: SharedWindow, P: Storage> SharedBreaker<W, P> {
             }
             return self.count_probe(word, now, Call { failed, slow });
         }
-        if pass.id != word.period() {
+        if pass.id() != word.period() {
             return Err(Stale::Earlier);
         }
         if outcome == Outcome::Ignored || word.code() == Code::Disabled {
             return Ok(None);
         }
-        let run = self.count(pass.id, now, Call { failed, slow }).ok_or(Stale::Earlier)?;
+        let run = self.count(pass.id(), now, Call { failed, slow }).ok_or(Stale::Earlier)?;
         if word.code() != Code::Closed || !(failed || slow) {
             return Ok(None);
         }
         // Ordering: SeqCst: of two threads that each counted a bad call and then count all of them, at least one sees both.
         fence(Ordering::SeqCst);
-        let counts = self.window.counts(pass.id, now);
+        let counts = self.window.counts(pass.id(), now);
         let minimum = self.window.minimum(self.rules.minimum);
         let run = if run == 0xFFFF { u32::MAX } else { run };
         let Some(cause) = self.rules.verdict(counts, run, minimum) else { return Ok(None) };
@@ -437,12 +437,12 @@ impl<W: SharedWindow, P: Storage> SharedBreaker<W, P> {
             true => Err(Stale::Expired),
             false => Err(Stale::Unknown),
         };
-        let Some(slot) = self.probes.get(pass.slot as usize) else { return ended() };
+        let Some(slot) = self.probes.get(pass.slot() as usize) else { return ended() };
         match slot.look() {
-            Seen::Held { word: held, period, deadline } if generation(held) == pass.id => {
+            Seen::Held { word: held, period, deadline } if generation(held) == pass.id() => {
                 // One that ran out is left to who reclaims it, and counts as lost.
                 let current = period == word.period() && deadline > now;
-                if current && slot.release(pass.id) { Ok(()) } else { ended() }
+                if current && slot.release(pass.id()) { Ok(()) } else { ended() }
             }
             _ => ended(),
         }

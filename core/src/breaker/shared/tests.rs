@@ -1,4 +1,4 @@
-use super::super::{Breaker, Confidence, Config, CountWindow};
+use super::super::{Breaker, Confidence, Config, CountWindow, TimeWindow, WindowError};
 use super::window::sealed::SharedWindow as _;
 use super::*;
 use crate::fixed::Q32;
@@ -171,10 +171,14 @@ fn whatever_threads_do_it_closes_again_once_all_is_well() {
 
 #[test]
 fn all_calls_of_all_threads_count_exactly() {
-    let window = SharedCountWindow::<Inline<512>>::new();
+    all_count(SharedCountWindow::<Inline<512>>::new());
+    all_count(SharedTimeWindow::<Inline<3>>::new(Duration::from_secs(1)).unwrap());
+}
+
+fn all_count(window: impl SharedWindow + Sync) {
     // Never trips: what is looked at is the window.
     let rules = half().failure_rate(Q32::ONE).minimum(u32::MAX).build().unwrap();
-    let breaker: SharedBreaker<_> = SharedBreaker::new(rules, window);
+    let breaker = SharedBreaker::<_, Inline<1>>::new(rules, window);
     _ = breaker.force_closed(at(0));
     thread::scope(|scope| {
         for thread in 0..4u32 {
@@ -278,8 +282,59 @@ fn told(change: Option<Transition>) -> Option<Transition> {
     })
 }
 
+/// Gives both forms the same calls at the same times and compares all they tell.
+fn compare<W: super::super::Window, V: SharedWindow>(
+    mut plain: Breaker<W>,
+    shared: SharedBreaker<V>,
+    ops: &[Op],
+) -> Result<(), TestCaseError> {
+    let (mut now, mut passes) = (1_000, Vec::new());
+    for op in ops {
+        match *op {
+            Op::Admit => match (plain.admit(at(now)), shared.admit(at(now))) {
+                (Admit::Yes(one), Admit::Yes(other)) => {
+                    prop_assert_eq!((one.is_probe(), one.began()), (other.is_probe(), other.began()));
+                    passes.push((one, other));
+                }
+                (one, other) => prop_assert_eq!(one, other),
+            },
+            Op::Complete(i, outcome) if !passes.is_empty() => {
+                // Mostly the latest; slow ones stay, to be completed again.
+                let i = passes.len() - 1 - (i * i / 64) % passes.len();
+                let (one, other) = if outcome == Outcome::Slow { passes[i] } else { passes.remove(i) };
+                let one = plain.complete(at(now), one, outcome);
+                prop_assert_eq!(one.map(told), shared.complete(at(now), other, outcome).map(told));
+            }
+            Op::Complete(..) => {}
+            Op::Pass(nanos) => now += nanos,
+            Op::ForceOpen => {
+                prop_assert_eq!(told(plain.force_open(at(now))), told(shared.force_open(at(now))));
+            }
+            Op::ForceClosed => {
+                prop_assert_eq!(told(plain.force_closed(at(now))), told(shared.force_closed(at(now))));
+            }
+            Op::Disable => prop_assert_eq!(told(plain.disable(at(now))), told(shared.disable(at(now)))),
+            Op::Reset => {
+                prop_assert_eq!(told(Some(plain.reset(at(now)))), told(Some(shared.reset(at(now)))));
+            }
+            Op::Advance => prop_assert_eq!(told(plain.advance(at(now))), told(shared.advance(at(now)))),
+        }
+        let (one, other) = (plain.stats(at(now)), shared.stats(at(now)));
+        prop_assert_eq!(one.state, other.state);
+        prop_assert_eq!(plain.next_deadline(), shared.next_deadline());
+        prop_assert_eq!(
+            (one.probed, one.probes, one.lost, one.openings, one.transitions()),
+            (other.probed, other.probes, u64::from(other.lost), other.openings, other.transitions)
+        );
+        if matches!(one.state, State::Closed | State::ForcedClosed) {
+            prop_assert_eq!(one.window, other.window);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
     /// One thread, a clock that does not go back: the same answers as the plain form's, call by call.
     #[test]
     fn alone_it_answers_as_the_plain_one(
@@ -288,55 +343,21 @@ proptest! {
         ops in prop::collection::vec(op(), 1..300),
     ) {
         let rules = config.build().unwrap();
-        let mut plain: Breaker =
-            Breaker::new(rules, CountWindow::<Inline<4>>::new().last(last).unwrap());
-        let shared: SharedBreaker =
-            SharedBreaker::new(rules, SharedCountWindow::<Inline<16>>::new().last(last).unwrap());
-        let (mut now, mut passes) = (1_000, Vec::new());
-        for op in ops {
-            match op {
-                Op::Admit => match (plain.admit(at(now)), shared.admit(at(now))) {
-                    (Admit::Yes(one), Admit::Yes(other)) => {
-                        prop_assert_eq!(one.is_probe(), other.is_probe());
-                        prop_assert_eq!(one.began(), other.began());
-                        passes.push((one, other));
-                    }
-                    (one, other) => prop_assert_eq!(one, other),
-                },
-                Op::Complete(i, outcome) if !passes.is_empty() => {
-                    // Mostly the latest, sometimes one again.
-                    let i = passes.len() - 1 - (i * i / 64) % passes.len();
-                    let (one, other) = if outcome == Outcome::Slow { passes[i] } else { passes.remove(i) };
-                    let (one, other) =
-                        (plain.complete(at(now), one, outcome), shared.complete(at(now), other, outcome));
-                    prop_assert_eq!(one.map(told), other.map(told));
-                }
-                Op::Complete(..) => {}
-                Op::Pass(nanos) => now += nanos,
-                Op::ForceOpen => {
-                    prop_assert_eq!(told(plain.force_open(at(now))), told(shared.force_open(at(now))));
-                }
-                Op::ForceClosed => {
-                    prop_assert_eq!(told(plain.force_closed(at(now))), told(shared.force_closed(at(now))));
-                }
-                Op::Disable => prop_assert_eq!(told(plain.disable(at(now))), told(shared.disable(at(now)))),
-                Op::Reset => {
-                    prop_assert_eq!(told(Some(plain.reset(at(now)))), told(Some(shared.reset(at(now)))));
-                }
-                Op::Advance => prop_assert_eq!(told(plain.advance(at(now))), told(shared.advance(at(now)))),
-            }
-            let (one, other) = (plain.stats(at(now)), shared.stats(at(now)));
-            prop_assert_eq!(one.state, other.state);
-            prop_assert_eq!(plain.state(at(now)), shared.state(at(now)));
-            prop_assert_eq!(plain.next_deadline(), shared.next_deadline());
-            prop_assert_eq!(
-                (one.probed, one.probes, one.lost, one.openings, one.transitions()),
-                (other.probed, other.probes, u64::from(other.lost), other.openings, other.transitions)
-            );
-            if matches!(one.state, State::Closed | State::ForcedClosed) {
-                prop_assert_eq!(one.window, other.window);
-            }
-        }
+        let plain = CountWindow::<Inline<4>>::new().last(last).unwrap();
+        let shared = SharedCountWindow::<Inline<16>>::new().last(last).unwrap();
+        compare(Breaker::new(rules, plain), SharedBreaker::new(rules, shared), &ops)?;
+    }
+
+    #[test]
+    fn by_time_too_it_answers_as_the_plain_one(
+        config in config(),
+        span in 1u64..300,
+        ops in prop::collection::vec(op(), 1..300),
+    ) {
+        let (rules, span) = (config.build().unwrap(), Duration::from_nanos(span));
+        let plain = TimeWindow::<Inline<5>>::new(span).unwrap();
+        let shared = SharedTimeWindow::<Inline<5>>::new(span).unwrap();
+        compare(Breaker::new(rules, plain), SharedBreaker::new(rules, shared), &ops)?;
     }
 
     /// Any clock at all, any order: no panic, never more probes than the rules allow, and it closes in the end.
@@ -433,8 +454,32 @@ fn what_old_periods_left_is_wiped_off() {
     assert_eq!(breaker.window.counts(0, at(0)), Counts::NONE);
 }
 
+/// The clock of one thread is behind that of another: it counts where the other does, and wipes off nothing.
+#[test]
+fn a_bucket_of_time_takes_what_comes_late() {
+    let window = SharedTimeWindow::<Inline<4>>::new(Duration::from_nanos(40)).unwrap();
+    let call = Call { failed: true, slow: false };
+    for (now, failures) in [(0, 1), (35, 2), (40, 2), (5, 3), (39, 4), (79, 4), (0, 5), (119, 1), (10_000, 1)]
+    {
+        assert!(window.record(0, at(now), call, || true));
+        assert_eq!(window.counts(0, at(now)).failures, failures, "at {now}");
+    }
+    assert_eq!(window.counts(0, at(10_039)).failures, 1);
+    assert_eq!(window.counts(0, at(10_040)), Counts::NONE);
+    // So far back that it is a jump ahead.
+    let back = 10_000 + 10 * (1 << 20);
+    assert!(window.record(0, at(back), call, || true));
+    assert!(window.record(0, at(0), call, || true));
+    assert_eq!(window.counts(0, at(0)).failures, 1);
+    // In another period, and where the period is over, it counts nowhere.
+    assert_eq!(window.counts(1, at(0)), Counts::NONE);
+    assert!(!window.record(0, at(0), call, || false));
+    assert_eq!(window.counts(0, at(0)).failures, 1);
+}
+
 #[test]
 fn sizes_are_as_documented() {
+    assert_eq!(size_of::<SharedTimeWindow<Inline<10>>>(), 10 * 12 + 16);
     assert_eq!(size_of::<Slot>(), 20);
     assert_eq!(size_of::<SharedCountWindow<Inline<16>>>(), 16 * 4 + 8);
     let rest = size_of::<SharedBreaker>() - size_of::<Rules>() - 16 * 4 - 8 - 4 * 20;
@@ -454,5 +499,5 @@ fn a_heap_breaker_has_as_many_slots_as_the_rules_have_probes() {
     assert_eq!(admitted, 7);
     let none = SharedCountWindow::<Heap>::with_capacity(0).map(|_| ());
     let many = SharedCountWindow::<Heap>::with_capacity(32_761).map(|_| ());
-    assert_eq!((none, many), (Err(super::super::WindowError::Zero), Err(super::super::WindowError::TooMany)));
+    assert_eq!((none, many), (Err(WindowError::Zero), Err(WindowError::TooMany)));
 }

@@ -1,39 +1,14 @@
 //! The last so many calls, counted by any number of threads.
 
-use super::tagged::Tagged;
+use super::super::tagged::Tagged;
+use super::{SharedWindow, sealed};
 use crate::breaker::{Counts, WindowError};
 use crate::storage::{Inline, InlineSlots, Storage};
 use crate::sync::{array_of, const_fn};
 use crate::time::Instant;
 use core::fmt;
 
-/// The verbs of a window, for the breaker alone. `lasts` tells whether the period is still the breaker's.
-pub(super) mod sealed {
-    use super::{Counts, Instant};
-
-    /// How a call went.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Call {
-        pub failed: bool,
-        pub slow: bool,
-    }
-
-    pub trait SharedWindow {
-        /// Counts a call; `false` if the period is over, so that it counts nowhere.
-        fn record(&self, period: u32, now: Instant, call: Call, lasts: impl Fn() -> bool) -> bool;
-        /// What counts in `period` at `now`.
-        fn counts(&self, period: u32, now: Instant) -> Counts;
-        /// From how many calls on a rate means something, where the caller asked for `asked`.
-        fn minimum(&self, asked: Option<u32>) -> u32;
-        /// Wipes off what earlier periods left, right after `period` began.
-        fn clear(&self, period: u32, lasts: impl Fn() -> bool);
-    }
-}
-
-/// A window of calls that threads share: [`SharedCountWindow`]. Sealed: there are no others.
-pub trait SharedWindow: sealed::SharedWindow + fmt::Debug {}
-
-/// The last *n* calls of a [`SharedBreaker`](super::SharedBreaker), each as two bits: failed, slow.
+/// The last *n* calls of a [`SharedBreaker`](crate::breaker::SharedBreaker), each as two bits: failed, slow.
 ///
 /// # Examples
 ///

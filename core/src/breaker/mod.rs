@@ -22,7 +22,7 @@ pub use config::{Config, ConfigError, Rules};
 pub use outcome::{Admit, Outcome, Pass, Rejection, Stale};
 pub use plain::Breaker;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-pub use shared::{SharedBreaker, SharedCountWindow, SharedStats, SharedWindow};
+pub use shared::{SharedBreaker, SharedCountWindow, SharedStats, SharedTimeWindow, SharedWindow};
 pub use stats::Stats;
 pub use transition::{Cause, Counts, State, Transition};
 pub use window::{CountWindow, TimeWindow, Window, WindowError};

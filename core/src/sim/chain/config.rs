@@ -105,7 +105,7 @@ impl Config {
         self
     }
 
-    /// This share of the requests has a low priority: services that [shed](super::Tier::shed_low_at) turn them away first.
+    /// This share of the requests has a low priority: services that [shed](super::Tier::shed) turn them away first.
     pub const fn low_priority(mut self, share: Q32) -> Self {
         self.low = share;
         self

@@ -11,6 +11,7 @@ use super::jobs::{Job, NONE, Stage, Timer};
 use super::link::Fallback;
 use super::tier::{Discipline, Fault};
 use super::{Chain, Station};
+use crate::limit::{Criticality, Order, Verdict};
 use crate::retry::HedgeStep;
 use crate::rng::SplitMix64;
 use crate::storage::Storage;
@@ -116,7 +117,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
                 match (timer, self.jobs.get(place).stage) {
                     (Timer::Work, Stage::Answering(end)) => self.answered(place, end, rng),
                     (Timer::Work, _) => self.worked(place),
-                    (Timer::Next, Stage::Waiting) => self.hedge(place),
+                    (Timer::Next, Stage::Waiting) => self.hedge(place, rng),
                     (Timer::Next, _) => self.call(place, rng),
                     (Timer::Deadline, _) => self.give_up(place, rng),
                 }
@@ -184,7 +185,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
         let sent = if self.config.deadlines && now >= job.deadline {
             Err(Failure::Expired)
         } else {
-            self.send(place, attempt)
+            self.send(place, attempt, rng)
         };
         match sent {
             Ok(()) => {
@@ -200,7 +201,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
     }
 
     /// The caller at `place` has no answer yet and may send a second request.
-    fn hedge(&mut self, place: u32) -> What {
+    fn hedge(&mut self, place: u32, rng: &mut impl Rng) -> What {
         let job = *self.jobs.get(place);
         let (request, tier) = (job.number, job.level);
         self.jobs.set(place, |job| job.next_at = Instant::MAX);
@@ -216,7 +217,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
             }
             HedgeStep::No(_) => return What::NotHedged { request, tier },
         }
-        match self.send(place, attempt) {
+        match self.send(place, attempt, rng) {
             Ok(()) => {
                 let station = &mut self.stations[tier as usize];
                 station.counts.hedges += u64::from(job.counted);
@@ -232,12 +233,12 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
     }
 
     /// Sends an attempt of the caller at `place` through the protections to the service.
-    fn send(&mut self, place: u32, attempt: u32) -> Result<(), Failure> {
+    fn send(&mut self, place: u32, attempt: u32, rng: &mut impl Rng) -> Result<(), Failure> {
         let now = self.now;
         let caller = *self.jobs.get(place);
         let tier = caller.level;
         let station = &mut self.stations[tier as usize];
-        let ticket = station.edge.admit(now);
+        let ticket = station.edge.admit(now, rng);
         if caller.counted {
             station.counts.held_back += u64::from(ticket.is_err());
         }
@@ -246,7 +247,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
         if let Some(why) = refusal {
             station.counts.turned_away += u64::from(caller.counted);
             let outcome = Outcome::Ended(End::Failed(why));
-            station.edge.complete(now, now, ticket, outcome);
+            station.edge.complete(now, ticket, outcome);
             return Err(why);
         }
         let path = draw(caller.path, u64::from(tier), Draw::Attempt(attempt));
@@ -261,7 +262,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
         (job.pass, job.place) = (ticket.pass, ticket.place);
         let Some(new) = self.jobs.insert(job) else {
             let why = Failure::NoRoom;
-            station.edge.complete(now, now, ticket, Outcome::Ended(End::Failed(why)));
+            station.edge.complete(now, ticket, Outcome::Ended(End::Failed(why)));
             self.no_room += u64::from(caller.counted);
             return Err(why);
         };
@@ -285,11 +286,15 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
         let now = self.now;
         let station = &mut self.stations[tier as usize];
         while station.working < station.spec.workers && station.fault != Some(Fault::Stopped) {
-            let place = match station.discipline() {
-                Discipline::Fifo => self.jobs.take_first(&mut station.line),
+            let oldest = self.jobs.first_of(&station.line).map(|oldest| oldest.since);
+            let place = match station.discipline(now, oldest) {
                 Discipline::Lifo => self.jobs.take_last(&mut station.line),
+                _ => self.jobs.take_first(&mut station.line),
             };
-            let Some(place) = place else { break };
+            let Some(place) = place else {
+                station.emptied(now);
+                break;
+            };
             let job = *self.jobs.get(place);
             let expired = self.config.deadlines && now >= job.deadline;
             let dropped = !expired && station.drops(now, job.since);
@@ -441,12 +446,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
         if late {
             return What::Late { request, tier, end };
         }
-        station.edge.complete(
-            now,
-            job.since,
-            Ticket { pass: job.pass, place: job.place },
-            Outcome::Ended(end),
-        );
+        station.edge.complete(now, Ticket { pass: job.pass, place: job.place }, Outcome::Ended(end));
         self.detach(job.caller, place);
         if let End::Failed(why) = end {
             self.failed(job.caller, why, rng);
@@ -493,7 +493,7 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
     fn abandon(&mut self, place: u32, outcome: Outcome) {
         let job = *self.jobs.get(place);
         let ticket = Ticket { pass: job.pass, place: job.place };
-        self.stations[job.level as usize - 1].edge.complete(self.now, job.since, ticket, outcome);
+        self.stations[job.level as usize - 1].edge.complete(self.now, ticket, outcome);
         self.jobs.set(place, |job| job.caller = NONE);
     }
 
@@ -527,16 +527,46 @@ impl<S: Storage, R: Storage, H: Storage> Chain<S, R, H> {
 
 impl<R: Storage, H: Storage> Station<R, H> {
     /// Why it turns a request away, if it does.
-    fn refusal(&self, low: bool) -> Option<Failure> {
+    fn refusal(&mut self, low: bool) -> Option<Failure> {
         if self.fault == Some(Fault::Down) {
             return Some(Failure::Down);
         }
         let waiting = self.line.len();
-        if low && waiting >= self.spec.shed_low_at {
-            return Some(Failure::Shed);
+        if let Some(shed) = &mut self.spec.shed {
+            let held = u64::from(waiting) + u64::from(self.working);
+            let room = u64::from(self.spec.workers) + u64::from(self.spec.queue);
+            shed.observe(Q32::from_ratio(held, room).unwrap_or(Q32::ONE));
+            let level = if low { Criticality::Sheddable } else { Criticality::Critical };
+            if shed.admit(level) == Verdict::Drop {
+                return Some(Failure::Shed);
+            }
         }
         let free = self.working < self.spec.workers && self.fault != Some(Fault::Stopped);
         (waiting >= self.spec.queue && !free).then_some(Failure::Rejected)
+    }
+
+    /// From which end of the queue to take next.
+    fn discipline(&self, now: Instant, oldest: Option<Instant>) -> Discipline {
+        match (self.spec.discipline, &self.spec.codel) {
+            (Discipline::Adaptive, Some(codel)) => {
+                // What is too late to be worth it goes first, or it stays behind for ever.
+                let late = oldest.is_some_and(|oldest| codel.is_late(now, oldest));
+                if codel.order() == Order::Lifo && !late { Discipline::Lifo } else { Discipline::Fifo }
+            }
+            (Discipline::Adaptive, None) => Discipline::Fifo,
+            (fixed, _) => fixed,
+        }
+    }
+
+    /// Whether what was taken from the queue is dropped.
+    fn drops(&mut self, now: Instant, since: Instant) -> bool {
+        self.spec.codel.as_mut().is_some_and(|codel| codel.verdict(now, since) == Verdict::Drop)
+    }
+
+    fn emptied(&mut self, now: Instant) {
+        if let Some(codel) = &mut self.spec.codel {
+            codel.emptied(now);
+        }
     }
 
     /// When its outage begins or ends.

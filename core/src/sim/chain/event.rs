@@ -199,6 +199,15 @@ impl Failure {
         )
     }
 
+    /// Whether it says that there is too much to do, or that it takes too long.
+    #[must_use]
+    pub const fn is_overload(self) -> bool {
+        matches!(
+            self,
+            Self::Rejected | Self::Shed | Self::Dropped | Self::Expired | Self::Down | Self::TimedOut
+        )
+    }
+
     /// In a few letters.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -260,9 +260,13 @@ impl<R: Storage> Jobs<R> {
         Some(place)
     }
 
-    /// The jobs that have a place, in no particular order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Job> {
-        self.heap.iter().map(|place| &self.places[*place as usize])
+    /// Who came first of those in a line.
+    pub(super) fn first_of(&self, line: &Line) -> Option<&Job> {
+        self.places.get(line.head as usize)
+    }
+
+    pub(super) fn capacity(&self) -> u32 {
+        self.places.capacity() as u32
     }
 
     fn sift(&mut self, at: usize) {

@@ -5,11 +5,48 @@ use core::time::Duration;
 
 use crate::breaker::{CountWindow, Rules, WindowError};
 use crate::fixed::Q32;
+use crate::limit::{Aimd, ConcurrencyLimit, Gradient, Sample, ThrottleConfig, Vegas};
 use crate::retry::{Backoff, BudgetConfig, BudgetError, HedgeConfig, HedgeError};
 use crate::storage::Inline;
 
 /// The window of a link's breaker: up to 128 calls.
 pub(super) type Calls = CountWindow<Inline<4>>;
+
+/// What a bulkhead learns its limit by.
+#[derive(Clone, Copy, Debug)]
+pub enum Adaptive {
+    /// Additive increase, multiplicative decrease.
+    Aimd(Aimd),
+    /// By the calls that wait, as latencies tell.
+    Vegas(Vegas),
+    /// By latencies against those without load.
+    Gradient(Gradient),
+}
+
+impl Adaptive {
+    pub(super) fn limit(&self) -> u32 {
+        match self {
+            Self::Aimd(limit) => limit.limit(),
+            Self::Vegas(limit) => limit.limit(),
+            Self::Gradient(limit) => limit.limit(),
+        }
+    }
+
+    pub(super) fn observe(&mut self, now: crate::Instant, sample: Sample) {
+        match self {
+            Self::Aimd(limit) => limit.observe(now, sample),
+            Self::Vegas(limit) => limit.observe(now, sample),
+            Self::Gradient(limit) => limit.observe(now, sample),
+        }
+    }
+}
+
+/// How many calls of a link may be under way at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Places {
+    Fixed(u32),
+    Adaptive(Adaptive),
+}
 
 /// What is answered when the call came to nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -29,7 +66,8 @@ pub enum Fallback {
 
 /// How users call the first service, or a service the next one, as setters of one value. Every protection is the real one.
 ///
-/// What stands in front of an attempt is asked in this order: the throttle, the breaker, the bulkhead.
+/// What stands in front of an attempt is asked in this order: the breaker, the bulkhead, the throttle. What these hold back is
+/// not tried again.
 ///
 /// # Examples
 ///
@@ -60,6 +98,8 @@ pub struct Link {
     pub(super) budget: Option<BudgetConfig>,
     pub(super) breaker: Option<(Rules, u32)>,
     pub(super) hedge: Option<HedgeConfig>,
+    pub(super) places: Option<Places>,
+    pub(super) throttle: Option<ThrottleConfig>,
     pub(super) fallback: Fallback,
 }
 
@@ -79,6 +119,8 @@ impl Link {
             budget: None,
             breaker: None,
             hedge: None,
+            places: None,
+            throttle: None,
             fallback: Fallback::None,
         }
     }
@@ -115,6 +157,24 @@ impl Link {
         self
     }
 
+    /// At most `places` calls are under way at once; the next is held back.
+    pub const fn bulkhead(mut self, places: u32) -> Self {
+        self.places = Some(Places::Fixed(places));
+        self
+    }
+
+    /// A bulkhead whose limit follows from how the calls go. Takes the place of one with a fixed limit.
+    pub const fn adaptive(mut self, limit: Adaptive) -> Self {
+        self.places = Some(Places::Adaptive(limit));
+        self
+    }
+
+    /// Calls are held back by chance when many of them are turned away.
+    pub const fn throttle(mut self, throttle: ThrottleConfig) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
     /// A second attempt beside one that takes long. Without a budget, the percentile alone bounds how many.
     pub const fn hedge(mut self, hedge: HedgeConfig) -> Self {
         self.hedge = Some(hedge);
@@ -137,6 +197,8 @@ pub enum LinkError {
     Share,
     /// The caller would give up at once. Remedy: a time above 0.
     Timeout,
+    /// The bulkhead has no place, so that no call would ever be made. Remedy: one at least.
+    NoPlaces,
     /// The breaker's window.
     Window(WindowError),
     /// The budget.
@@ -150,6 +212,9 @@ impl fmt::Display for LinkError {
         match self {
             Self::Share => f.write_str("a share must be from 0 to 1"),
             Self::Timeout => f.write_str("a caller must wait for some time; use a time-out above 0"),
+            Self::NoPlaces => {
+                f.write_str("a bulkhead without places lets no call through; give it one at least")
+            }
             Self::Window(error) => error.fmt(f),
             Self::Budget(error) => error.fmt(f),
             Self::Hedge(error) => error.fmt(f),

@@ -10,6 +10,10 @@ mod event;
 mod figures;
 mod jobs;
 mod link;
+mod series;
+#[cfg(all(test, feature = "alloc", not(divvy_loom)))]
+#[allow(clippy::float_arithmetic, reason = "the figures are checked in floats")]
+mod tests;
 mod tier;
 
 use core::fmt;
@@ -18,7 +22,8 @@ use core::time::Duration;
 pub use self::config::{Config, ConfigError, Surge};
 pub use self::event::{End, Event, Failure, What};
 pub use self::figures::{Level, Requests, Summary, TierStats};
-pub use self::link::{Fallback, Link, LinkError};
+pub use self::link::{Adaptive, Fallback, Link, LinkError};
+pub use self::series::{Series, Window};
 pub use self::tier::{Discipline, Fault, Outage, Tier, TierError};
 
 use self::edge::Edge;
@@ -190,7 +195,7 @@ impl Chain<crate::storage::Heap, crate::storage::Heap, crate::storage::Heap> {
     /// [`TierError`]; nothing changed.
     pub fn insert(&mut self, tier: Tier, link: Link) -> Result<u32, TierError> {
         use crate::storage::Heap;
-        let edge = Edge::<Heap, Heap>::with_capacity(&link).map_err(TierError::Link)?;
+        let edge = Edge::<Heap, Heap>::with_capacity(&link, self.jobs.capacity()).map_err(TierError::Link)?;
         self.add(tier, edge, Histogram::<Heap>::with_highest(u64::MAX))
     }
 }
@@ -324,17 +329,8 @@ impl<R: Storage, H: Storage> Station<R, H> {
             workers: self.spec.workers,
             faulty: self.fault.is_some(),
             breaker: self.edge.breaker(now),
-            limit: None,
+            limit: self.edge.limit(),
         }
-    }
-
-    const fn discipline(&self) -> Discipline {
-        self.spec.discipline
-    }
-
-    /// Whether what waits since then is dropped.
-    fn drops(&mut self, _now: Instant, _since: Instant) -> bool {
-        false
     }
 }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::link::LinkError;
 use crate::Instant;
 use crate::fixed::Q32;
+use crate::limit::{Codel, LoadShed};
 use crate::sim::service::Service;
 
 /// What is wrong with a service.
@@ -69,6 +70,8 @@ pub enum Discipline {
     Fifo,
     /// Who came last: some are answered in time where all would be late.
     Lifo,
+    /// Who came first, and who came last while [CoDel](Tier::codel) says that the queue stands.
+    Adaptive,
 }
 
 /// One service of a [`Chain`](super::Chain), as setters of one value.
@@ -92,7 +95,8 @@ pub struct Tier {
     pub(super) discipline: Discipline,
     pub(super) service: Service,
     pub(super) failures: Q32,
-    pub(super) shed_low_at: u32,
+    pub(super) codel: Option<Codel>,
+    pub(super) shed: Option<LoadShed>,
     pub(super) outage: Option<Outage>,
 }
 
@@ -111,7 +115,8 @@ impl Tier {
             discipline: Discipline::Fifo,
             service: Service::exponential(Duration::from_millis(1)),
             failures: Q32::ZERO,
-            shed_low_at: u32::MAX,
+            codel: None,
+            shed: None,
             outage: None,
         }
     }
@@ -146,9 +151,17 @@ impl Tier {
         self
     }
 
-    /// While so many wait, or more, it turns requests of low priority away.
-    pub const fn shed_low_at(mut self, waiting: u32) -> Self {
-        self.shed_low_at = waiting;
+    /// It drops what waited too long in a queue that stands.
+    pub const fn codel(mut self, codel: Codel) -> Self {
+        self.codel = Some(codel);
+        self
+    }
+
+    /// It turns requests away by priority. Those of [low priority](super::Config::low_priority) are
+    /// [sheddable](crate::limit::Criticality), the others critical; its load is what it works on and what waits, over its
+    /// workers and the places of its queue, so give that a bound.
+    pub const fn shed(mut self, shed: LoadShed) -> Self {
+        self.shed = Some(shed);
         self
     }
 

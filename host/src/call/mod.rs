@@ -18,7 +18,7 @@ pub use stats::CallStats;
 
 use divvy::Instant;
 use divvy::breaker::{Admit, Outcome, Rules, SharedBreaker, SharedCountWindow, State};
-use divvy::limit::{self, Gcra, Quota, SharedBulkhead};
+use divvy::limit::{self, Quota, SharedBulkhead, SharedGcra};
 use divvy::retry::{
     Backoff, BudgetConfig, Hedge, HedgeConfig, HedgeError, HedgeStats, HedgeStep, Retry, SharedBudget, Spend,
 };
@@ -97,8 +97,8 @@ const WINDOW: u32 = 100;
 ///
 /// # Concurrency
 ///
-/// Threads share all of it without a lock, except for the rate limit, the percentile of a hedge and the chance of a
-/// back-off, each behind a mutex for some tens of nanoseconds and never while anything waits.
+/// Threads share all of it without a lock, except for the percentile of a hedge and the chance of a back-off,
+/// each behind a mutex for some tens of nanoseconds and never while anything waits.
 ///
 /// # References
 ///
@@ -109,7 +109,7 @@ pub struct Call {
     clock: Box<dyn Clock>,
     breaker: Option<Arc<Breaker>>,
     bulkhead: Option<SharedBulkhead>,
-    rate: Option<Mutex<Gcra>>,
+    rate: Option<SharedGcra>,
     budget: Option<Arc<SharedBudget>>,
     retry: Option<Backoff>,
     hedge: Option<Mutex<Hedge<Heap>>>,
@@ -171,7 +171,7 @@ impl Call {
 
     /// Refuses attempts beyond this rate. Retries and hedges count as well: the rate is what the service sees.
     pub fn rate(mut self, quota: Quota) -> Self {
-        self.rate = Some(Mutex::new(Gcra::new(quota)));
+        self.rate = Some(SharedGcra::new(quota));
         self
     }
 
@@ -362,7 +362,7 @@ impl Call {
             Some(Admit::No { retry_at, why }) => return Err(refused(Refusal::Breaker(why), Some(retry_at))),
             None => None,
         };
-        if let Some(limit::Admit::No { retry_at }) = self.rate.as_ref().map(|rate| lock(rate).admit(now)) {
+        if let Some(limit::Admit::No { retry_at }) = self.rate.as_ref().map(|rate| rate.admit(now)) {
             if let (Some(breaker), Some(pass)) = (&self.breaker, pass) {
                 // It was not called after all.
                 let _ = breaker.complete(now, pass, Outcome::Ignored);

@@ -5,6 +5,7 @@ mod anchor;
 mod annealed;
 mod balance_hash;
 mod balance_shared;
+mod budget;
 mod c3;
 mod consistent;
 mod dag;
@@ -17,6 +18,7 @@ mod fleet;
 mod gcra;
 mod hash;
 mod hash_partition;
+mod hedge;
 mod hierarchical;
 mod histogram;
 mod hot_keys;
@@ -108,6 +110,8 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "zone", run: zone::run },
     Scenario { name: "gcra", run: gcra::run },
     Scenario { name: "retry", run: retry::run },
+    Scenario { name: "budget", run: budget::run },
+    Scenario { name: "hedge", run: hedge::run },
     Scenario { name: "mpmc", run: mpmc::run },
     Scenario { name: "deque", run: deque::run },
     Scenario { name: "priority", run: priority::run },

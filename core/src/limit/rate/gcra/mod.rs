@@ -42,7 +42,7 @@ impl core::error::Error for OverBurst {}
 /// and each cell takes one. Only it keeps no tokens and needs no timer: the one instant says when the bucket would be
 /// full again.
 ///
-/// *When not to use it:* for "never more than `burst` in any window of `per`" (that is a sliding log:
+/// *When not to use it:* for "never more than `burst` in any window of `per`" (that is a [`SlidingLog`](super::SlidingLog):
 /// here a window that starts with a full bucket holds the burst and what is gained meanwhile), to limit how many run at
 /// the same time (a bulkhead), or where several cores share one limit without a lock.
 ///

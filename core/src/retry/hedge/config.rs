@@ -43,8 +43,10 @@ impl core::error::Error for HedgeError {}
 ///     .percentile(99, 100)
 ///     .window(Duration::from_secs(10))
 ///     .at_least(Duration::from_millis(2));
-/// assert!(Hedge::<>::new(config).is_ok());
-/// assert_eq!(Hedge::<>::new(config.percentile(2, 1)).err(), Some(HedgeError::Percentile));
+/// let hedge: Result<Hedge, HedgeError> = Hedge::new(config);
+/// assert!(hedge.is_ok());
+/// let hedge: Result<Hedge, HedgeError> = Hedge::new(config.percentile(2, 1));
+/// assert_eq!(hedge.err(), Some(HedgeError::Percentile));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

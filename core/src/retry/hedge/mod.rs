@@ -81,7 +81,7 @@ pub struct HedgeStats {
 /// use divvy::Instant;
 /// use divvy::retry::{Budget, BudgetConfig, Hedge, HedgeConfig, HedgeStep, NoHedge};
 ///
-/// let mut hedge = Hedge::<>::new(HedgeConfig::new()).expect("the defaults are valid");
+/// let mut hedge: Hedge = Hedge::new(HedgeConfig::new()).expect("the defaults are valid");
 /// let mut budget = Budget::new(BudgetConfig::new()).expect("the defaults are valid");
 /// let began = Instant::from_secs(1);
 /// assert_eq!(hedge.ask(began, began, 0, &mut budget), HedgeStep::No(NoHedge::Unknown));

@@ -377,39 +377,16 @@ impl<S: Storage> fmt::Debug for LowDiscrepancy<S> {
 #[allow(clippy::float_arithmetic, reason = "shares are checked against their exact values in floats")]
 mod tests {
     use super::*;
-    use crate::balance::{Fleet, Member, MemberId};
-    use crate::rng::SplitMix64;
-    use core::time::Duration;
+    use crate::balance::fixture::{
+        choose, member, refuses_what_does_not_fit_or_is_not_there, two_groups_by_turns, weighing,
+    };
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;
 
-    type Small = Fleet<Inline<64>, Inline<4>>;
-
-    fn fleet(weights: &[u32]) -> Small {
-        let mut fleet = Small::new(Duration::from_secs(1));
-        for (nth, weight) in weights.iter().enumerate() {
-            insert(&mut fleet, nth as u64, *weight);
-        }
-        fleet
-    }
-
-    fn insert(fleet: &mut Small, name: u64, weight: u32) -> MemberId {
-        fleet.insert(Instant::ZERO, Member::new(&name.to_le_bytes()).weight(weight)).expect("there is room")
-    }
-
-    fn choose<S: Storage>(
-        policy: &mut LowDiscrepancy<S>,
-        fleet: &Small,
-        request: &Request<'_>,
-    ) -> Result<u32, Refusal> {
-        let choice = policy.choose(Instant::ZERO, View::of(fleet), request, &mut SplitMix64::seed(0));
-        choice.map(|choice| choice.slot)
-    }
-
     /// Makes `turns` choices and checks Tijdeman's bound in whole numbers after each of them.
     fn keeps_the_bound(weights: &[u32], turns: u64) -> Result<(), std::string::String> {
-        let fleet = fleet(weights);
+        let fleet = weighing(weights);
         let mut policy = LowDiscrepancy::<Inline<64>>::new();
         let total: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
         let span = 2 * weights.len() as i128 - 2;
@@ -473,7 +450,7 @@ mod tests {
         fn changes_cost_nobody_more_than_a_few_turns(
             weights in prop::collection::vec(1u32..9, 3..12), rounds in 1u32..40, stretch in 1u32..20, goes: bool,
         ) {
-            let mut fleet = fleet(&weights);
+            let mut fleet = weighing(&weights);
             let mut last = fleet.id(weights.len() as u32 - 1).unwrap();
             let mut policy = LowDiscrepancy::<Inline<64>>::new();
             let mut counts = vec![0.0; weights.len()];
@@ -481,7 +458,10 @@ mod tests {
             for round in 0..rounds {
                 match (round % 2, goes) {
                     (0, true) => fleet.remove(Instant::ZERO, last).unwrap(),
-                    (_, true) => last = insert(&mut fleet, 1_000 + u64::from(round), weights[weights.len() - 1]),
+                    (_, true) => {
+                        let back = member(1_000 + u64::from(round)).weight(weights[weights.len() - 1]);
+                        last = fleet.insert(Instant::ZERO, back).unwrap();
+                    }
                     (0, false) => fleet.mark_down(last).unwrap(),
                     (_, false) => fleet.resume(last).unwrap(),
                 }
@@ -506,7 +486,7 @@ mod tests {
             weights in prop::collection::vec(1u32..50, 2..12), avoid in 0u32..12,
         ) {
             let avoid = avoid % weights.len() as u32;
-            let fleet = fleet(&weights);
+            let fleet = weighing(&weights);
             let mut policy = LowDiscrepancy::<Inline<64>>::new();
             let total: u32 = weights.iter().sum();
             for _ in 0..20 * total {
@@ -523,16 +503,7 @@ mod tests {
 
     #[test]
     fn two_groups_of_candidates_by_turns_take_nobody_s_turn() {
-        let fleet = fleet(&[3, 1, 1, 2, 2, 1]);
-        let mut policy = LowDiscrepancy::<Inline<64>>::new();
-        let mut counts = [0i32; 6];
-        for turn in 0..500u32 {
-            let slots = if turn % 2 == 0 { [0, 1, 2] } else { [3, 4, 5] };
-            let view = View::of(&fleet).narrow(&slots, turn % 2);
-            let rng = &mut SplitMix64::seed(0);
-            let choice = policy.choose(Instant::ZERO, view, &Request::new(), rng).unwrap();
-            counts[choice.slot as usize] += 1;
-        }
+        let counts = two_groups_by_turns(LowDiscrepancy::<Inline<64>>::new());
         for (count, exact) in counts.iter().zip([150, 50, 50, 100, 100, 50]) {
             assert!((count - exact).abs() <= 1, "{counts:?}");
         }
@@ -540,7 +511,7 @@ mod tests {
 
     #[test]
     fn counting_down_changes_nothing() {
-        let fleet = fleet(&[7, 3, 2, 100]);
+        let fleet = weighing(&[7, 3, 2, 100]);
         let (mut policy, mut late) =
             (LowDiscrepancy::<Inline<64>>::new(), LowDiscrepancy::<Inline<64>>::new());
         assert_eq!(choose(&mut policy, &fleet, &Request::new()), choose(&mut late, &fleet, &Request::new()));
@@ -563,19 +534,6 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_or_is_not_there_is_refused() {
-        let rng = &mut SplitMix64::seed(0);
-        let mut policy = LowDiscrepancy::<Inline<2>>::new();
-        let mut choose = |fleet: &Small, request: &Request<'_>| {
-            policy
-                .choose(Instant::ZERO, View::of(fleet), request, rng)
-                .map(|choice| (choice.slot, choice.why))
-        };
-        assert_eq!(choose(&fleet(&[]), &Request::new()), Err(Refusal::Empty));
-        assert_eq!(choose(&fleet(&[0, 0]), &Request::new()), Err(Refusal::NoneReady));
-        assert_eq!(choose(&fleet(&[1]), &Request::new()), Ok((0, Why::Only)));
-        assert_eq!(choose(&fleet(&[1]), &Request::new().avoid(&[0])), Err(Refusal::Avoided));
-        assert_eq!(choose(&fleet(&[1, 1, 1]), &Request::new()), Err(Refusal::PolicyTooSmall));
-        assert_eq!(choose(&fleet(&[u32::MAX - 1, 1]), &Request::new()), Ok((0, Why::Turn)));
-        assert_eq!(choose(&fleet(&[1, 1]), &Request::new().avoid(&[1, 0, 1])), Err(Refusal::Avoided));
+        refuses_what_does_not_fit_or_is_not_there(LowDiscrepancy::<Inline<2>>::new());
     }
 }

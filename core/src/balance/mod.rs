@@ -8,6 +8,8 @@ pub(crate) mod calls;
 mod config;
 mod consistent;
 mod energy;
+#[cfg(test)]
+mod fixture;
 mod fleet;
 mod hash_key;
 mod hierarchical;

@@ -1,5 +1,6 @@
 //! The policies that look at loads, against plain searches.
 
+use super::fixture::{self, member};
 use super::*;
 use crate::Instant;
 use crate::rng::{Rng, Xoshiro256PlusPlus};
@@ -11,12 +12,7 @@ use std::vec::Vec;
 type Large = Fleet<Inline<48>, Inline<256>>;
 
 fn fleet(members: u32, weight: impl Fn(u32) -> u32) -> Large {
-    let mut fleet = Large::new(Duration::from_secs(10));
-    for name in 0..members {
-        let member = Member::new(&name.to_le_bytes()).weight(weight(name));
-        fleet.insert(Instant::ZERO, member).expect("there is room");
-    }
-    fleet
+    fixture::fleet((0..members).map(|name| member(name.into()).weight(weight(name)))).0
 }
 
 /// Picks, completions, reports and changes by chance; each choice must have the lowest `cost` of all candidates.

@@ -310,32 +310,12 @@ impl<S: Storage> fmt::Debug for SmoothWeighted<S> {
 #[allow(clippy::float_arithmetic, reason = "shares are checked against their exact values in floats")]
 mod tests {
     use super::*;
-    use crate::balance::{Fleet, Member};
-    use crate::rng::SplitMix64;
-    use core::time::Duration;
+    use crate::balance::fixture::{
+        choose, refuses_what_does_not_fit_or_is_not_there, two_groups_by_turns, weighing,
+    };
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;
-
-    type Small = Fleet<Inline<64>, Inline<4>>;
-
-    fn fleet(weights: &[u32]) -> Small {
-        let mut fleet = Small::new(Duration::from_secs(1));
-        for (nth, weight) in weights.iter().enumerate() {
-            let member = Member::new(&nth.to_le_bytes()).weight(*weight);
-            fleet.insert(Instant::ZERO, member).expect("there is room");
-        }
-        fleet
-    }
-
-    fn choose<S: Storage>(
-        policy: &mut SmoothWeighted<S>,
-        fleet: &Small,
-        request: &Request<'_>,
-    ) -> Result<u32, Refusal> {
-        let choice = policy.choose(Instant::ZERO, View::of(fleet), request, &mut SplitMix64::seed(0));
-        choice.map(|choice| choice.slot)
-    }
 
     /// The rule as nginx states it, over all members one by one.
     struct Nginx {
@@ -367,7 +347,7 @@ mod tests {
         fn the_order_is_that_of_nginx(weights in prop::collection::vec(1u32..9, 2..64), heavy in 1u32..1000) {
             let mut weights = weights;
             weights[0] *= heavy;
-            let fleet = fleet(&weights);
+            let fleet = weighing(&weights);
             let (mut policy, mut nginx) = (SmoothWeighted::<Inline<64>>::new(), Nginx::new(&weights));
             let period: u32 = weights.iter().sum();
             let mut counts = vec![0u32; weights.len()];
@@ -384,7 +364,7 @@ mod tests {
         fn changes_cost_nobody_more_than_a_few_turns(
             weights in prop::collection::vec(1u32..9, 3..12), rounds in 1u32..40, stretch in 1u32..20,
         ) {
-            let mut fleet = fleet(&weights);
+            let mut fleet = weighing(&weights);
             let last = fleet.id(weights.len() as u32 - 1).unwrap();
             let mut policy = SmoothWeighted::<Inline<64>>::new();
             let mut counts = vec![0.0; weights.len()];
@@ -408,7 +388,7 @@ mod tests {
         #[test]
         fn an_avoided_turn_lapses(weights in prop::collection::vec(1u32..50, 2..12), avoid in 0u32..12) {
             let avoid = avoid % weights.len() as u32;
-            let fleet = fleet(&weights);
+            let fleet = weighing(&weights);
             let mut policy = SmoothWeighted::<Inline<64>>::new();
             let total: u32 = weights.iter().sum();
             for _ in 0..100 * total {
@@ -426,40 +406,18 @@ mod tests {
 
     #[test]
     fn two_groups_of_candidates_by_turns_take_nobody_s_turn() {
-        let fleet = fleet(&[3, 1, 1, 2, 2, 1]);
-        let mut policy = SmoothWeighted::<Inline<64>>::new();
-        let mut counts = [0; 6];
-        for turn in 0..500u32 {
-            let slots = if turn % 2 == 0 { [0, 1, 2] } else { [3, 4, 5] };
-            let view = View::of(&fleet).narrow(&slots, turn % 2);
-            let rng = &mut SplitMix64::seed(0);
-            let choice = policy.choose(Instant::ZERO, view, &Request::new(), rng).unwrap();
-            counts[choice.slot as usize] += 1;
-        }
+        let counts = two_groups_by_turns(SmoothWeighted::<Inline<64>>::new());
         assert_eq!(counts, [150, 50, 50, 100, 100, 50]);
     }
 
     #[test]
     fn what_does_not_fit_or_is_not_there_is_refused() {
-        let rng = &mut SplitMix64::seed(0);
-        let mut policy = SmoothWeighted::<Inline<2>>::new();
-        let mut choose = |fleet: &Small, request: &Request<'_>| {
-            policy
-                .choose(Instant::ZERO, View::of(fleet), request, rng)
-                .map(|choice| (choice.slot, choice.why))
-        };
-        assert_eq!(choose(&fleet(&[]), &Request::new()), Err(Refusal::Empty));
-        assert_eq!(choose(&fleet(&[0, 0]), &Request::new()), Err(Refusal::NoneReady));
-        assert_eq!(choose(&fleet(&[1]), &Request::new()), Ok((0, Why::Only)));
-        assert_eq!(choose(&fleet(&[1]), &Request::new().avoid(&[0])), Err(Refusal::Avoided));
-        assert_eq!(choose(&fleet(&[1, 1, 1]), &Request::new()), Err(Refusal::PolicyTooSmall));
-        assert_eq!(choose(&fleet(&[u32::MAX - 1, 1]), &Request::new()), Ok((0, Why::Turn)));
-        assert_eq!(choose(&fleet(&[1, 1]), &Request::new().avoid(&[1, 0, 1])), Err(Refusal::Avoided));
+        refuses_what_does_not_fit_or_is_not_there(SmoothWeighted::<Inline<2>>::new());
     }
 
     #[test]
     fn lapsed_turns_never_overflow() {
-        let fleet = fleet(&[1 << 31, 1 << 30]);
+        let fleet = weighing(&[1 << 31, 1 << 30]);
         let mut policy = SmoothWeighted::<Inline<64>>::new();
         assert_eq!(choose(&mut policy, &fleet, &Request::new()), Ok(0));
         for class in &mut policy.classes {

@@ -345,8 +345,8 @@ impl<P: fmt::Debug, S: Storage> fmt::Debug for Subset<P, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::balance::{Fleet, Member, MemberId, RoundRobin};
-    use core::time::Duration;
+    use crate::balance::fixture::{self, choose, member};
+    use crate::balance::{Fleet, MemberId, RoundRobin};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::vec;
@@ -356,14 +356,11 @@ mod tests {
     type Part = Subset<RoundRobin, Inline<128>>;
 
     fn fleet(members: u32) -> (Many, Vec<MemberId>) {
-        let mut fleet = Many::new(Duration::from_secs(1));
-        let insert = |name: u32| fleet.insert(Instant::ZERO, Member::new(&name.to_le_bytes())).unwrap();
-        let ids = (0..members).map(insert).collect();
-        (fleet, ids)
+        fixture::fleet((0..members.into()).map(member))
     }
 
     fn subset(mut policy: Part, fleet: &Many) -> BTreeSet<u32> {
-        policy.choose(Instant::ZERO, View::of(fleet), &Request::new(), &mut SplitMix64::seed(0)).unwrap();
+        choose(&mut policy, fleet, &Request::new()).unwrap();
         let slots: BTreeSet<u32> = policy.slots().iter().copied().collect();
         assert_eq!(slots.len(), policy.slots().len());
         slots
@@ -411,10 +408,7 @@ mod tests {
     #[test]
     fn the_order_in_which_members_came_does_not_matter() {
         let (one, _) = fleet(50);
-        let mut other = Many::new(Duration::from_secs(1));
-        for name in (0..50u32).rev() {
-            other.insert(Instant::ZERO, Member::new(&name.to_le_bytes())).unwrap();
-        }
+        let (other, _): (Many, _) = fixture::fleet((0..50).rev().map(member));
         let part = |caller| Part::even(caller, 7, RoundRobin::new());
         let names = |fleet: &Many, slots: BTreeSet<u32>| -> BTreeSet<u64> {
             slots.into_iter().map(|slot| fleet.key(slot)).collect()
@@ -444,7 +438,6 @@ mod tests {
     fn a_part_smaller_than_the_fleet_is_refused() {
         let (fleet, _) = fleet(3);
         let mut part = Subset::<RoundRobin, Inline<2>>::even(0, 1, RoundRobin::new());
-        let choice = part.choose(Instant::ZERO, View::of(&fleet), &Request::new(), &mut SplitMix64::seed(0));
-        assert_eq!(choice, Err(Refusal::PolicyTooSmall));
+        assert_eq!(choose(&mut part, &fleet, &Request::new()), Err(Refusal::PolicyTooSmall));
     }
 }

@@ -407,9 +407,9 @@ impl<P: fmt::Debug, S: Storage> fmt::Debug for ZoneAware<P, S> {
 mod tests {
     use super::*;
     use crate::Rng;
-    use crate::balance::{Fleet, Member, MemberId, RoundRobin, SmoothWeighted};
+    use crate::balance::fixture::{self, member};
+    use crate::balance::{Fleet, MemberId, RoundRobin, SmoothWeighted};
     use crate::rng::Xoshiro256PlusPlus;
-    use core::time::Duration;
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;
@@ -418,12 +418,7 @@ mod tests {
     type Zones<P> = ZoneAware<P, Inline<32>>;
 
     fn fleet(zones: &[u16]) -> (Many, Vec<MemberId>) {
-        let mut fleet = Many::new(Duration::from_secs(1));
-        let mut insert = |(nth, zone): (usize, &u16)| {
-            fleet.insert(Instant::ZERO, Member::new(&nth.to_le_bytes()).zone(*zone)).unwrap()
-        };
-        let ids = zones.iter().enumerate().map(&mut insert).collect();
-        (fleet, ids)
+        fixture::fleet((0..).zip(zones).map(|(name, zone)| member(name).zone(*zone)))
     }
 
     /// The share of requests from `from` that stay in it, and how many each member gets.
@@ -540,10 +535,8 @@ mod tests {
 
     #[test]
     fn huge_weights_and_shares_do_not_overflow() {
-        let mut fleet = Many::new(Duration::from_secs(1));
-        for (name, zone) in [(1u8, 0), (2, 1)] {
-            fleet.insert(Instant::ZERO, Member::new(&[name]).weight(u32::MAX / 2).zone(zone)).unwrap();
-        }
+        let (fleet, _) =
+            fixture::fleet([0, 1].map(|zone| member(zone.into()).weight(u32::MAX / 2).zone(zone)));
         let mut policy = Zones::new(0, RoundRobin::new()).min_members(0);
         policy.share(0, u32::MAX).unwrap();
         policy.share(1, u32::MAX / 3).unwrap();

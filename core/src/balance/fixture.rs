@@ -1,0 +1,71 @@
+//! What the tests of policies share.
+
+use super::{Fleet, Member, MemberId, Policy, Refusal, Request, View, Why};
+use crate::Instant;
+use crate::rng::SplitMix64;
+use crate::storage::{Inline, Storage};
+use core::time::Duration;
+use std::vec::Vec;
+
+/// A fleet for policies that look at weights.
+pub(super) type Small = Fleet<Inline<64>, Inline<4>>;
+
+/// The member whose name is this number.
+pub(super) fn member(name: u64) -> Member {
+    Member::new(&name.to_le_bytes())
+}
+
+/// A fleet of these members.
+pub(super) fn fleet<const M: usize, const L: usize>(
+    members: impl IntoIterator<Item = Member>,
+) -> (Fleet<Inline<M>, Inline<L>>, Vec<MemberId>) {
+    let mut fleet = Fleet::<Inline<M>, Inline<L>>::new(Duration::from_secs(10));
+    let mut insert = |member| fleet.insert(Instant::ZERO, member).expect("there is room");
+    let ids = members.into_iter().map(&mut insert).collect();
+    (fleet, ids)
+}
+
+/// A fleet of members with these weights.
+pub(super) fn weighing(weights: &[u32]) -> Small {
+    fleet((0..).zip(weights).map(|(name, weight)| member(name).weight(*weight))).0
+}
+
+/// Whom a policy without chance chooses.
+pub(super) fn choose<M: Storage, L: Storage>(
+    policy: &mut impl Policy,
+    fleet: &Fleet<M, L>,
+    request: &Request<'_>,
+) -> Result<u32, Refusal> {
+    let choice = policy.choose(Instant::ZERO, View::of(fleet), request, &mut SplitMix64::seed(0));
+    choice.map(|choice| choice.slot)
+}
+
+/// How often each is chosen of two groups of weights 3, 1, 1 and 2, 2, 1 that are candidates by turns, 250 times each.
+pub(super) fn two_groups_by_turns(mut policy: impl Policy) -> [i32; 6] {
+    let fleet = weighing(&[3, 1, 1, 2, 2, 1]);
+    let mut counts = [0; 6];
+    for turn in 0..500u32 {
+        let slots = if turn % 2 == 0 { [0, 1, 2] } else { [3, 4, 5] };
+        let view = View::of(&fleet).narrow(&slots, turn % 2);
+        let rng = &mut SplitMix64::seed(0);
+        let choice = policy.choose(Instant::ZERO, view, &Request::new(), rng).expect("three candidates");
+        counts[choice.slot as usize] += 1;
+    }
+    counts
+}
+
+/// A policy by turns that has room for two members must refuse what it should.
+pub(super) fn refuses_what_does_not_fit_or_is_not_there(mut policy: impl Policy) {
+    let rng = &mut SplitMix64::seed(0);
+    let mut choose = |weights: &[u32], request: &Request<'_>| {
+        let fleet = weighing(weights);
+        policy.choose(Instant::ZERO, View::of(&fleet), request, rng).map(|choice| (choice.slot, choice.why))
+    };
+    assert_eq!(choose(&[], &Request::new()), Err(Refusal::Empty));
+    assert_eq!(choose(&[0, 0], &Request::new()), Err(Refusal::NoneReady));
+    assert_eq!(choose(&[1], &Request::new()), Ok((0, Why::Only)));
+    assert_eq!(choose(&[1], &Request::new().avoid(&[0])), Err(Refusal::Avoided));
+    assert_eq!(choose(&[1, 1, 1], &Request::new()), Err(Refusal::PolicyTooSmall));
+    assert_eq!(choose(&[u32::MAX - 1, 1], &Request::new()), Ok((0, Why::Turn)));
+    assert_eq!(choose(&[1, 1], &Request::new().avoid(&[1, 0, 1])), Err(Refusal::Avoided));
+}

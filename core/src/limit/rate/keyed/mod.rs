@@ -60,14 +60,17 @@ pub struct KeyedStats {
 /// use divvy::storage::Inline;
 ///
 /// let quota = Quota::new(NonZeroU32::MIN, Duration::from_secs(1))?;
-/// let mut limit = Keyed::<Inline<1>>::new(quota, Crowded::Refuse);
-/// let (anna, ben) = (xxh3_64(b"anna"), xxh3_64(b"ben"));
+/// let mut limit = Keyed::<Inline<4>>::new(quota, Crowded::Refuse);
 /// let (now, later) = (Instant::ZERO, Instant::from_secs(1));
-/// assert_eq!(limit.admit(now, anna), Admit::Yes);
-/// assert_eq!(limit.admit(now, anna), Admit::No { retry_at: later });
-/// // The only slot is Anna's until her bucket is full again.
-/// assert_eq!(limit.admit(now, ben), Admit::No { retry_at: later });
-/// assert_eq!(limit.admit(later, ben), Admit::Yes);
+/// for name in ["Anna", "Ben", "Cleo", "Dora"] {
+///     let key = xxh3_64(name.as_bytes());
+///     assert_eq!(limit.admit(now, key), Admit::Yes);
+///     assert_eq!(limit.admit(now, key), Admit::No { retry_at: later });
+/// }
+/// // Each slot is somebody's until their bucket is full again.
+/// let emil = xxh3_64(b"Emil");
+/// assert_eq!(limit.admit(now, emil), Admit::No { retry_at: later });
+/// assert_eq!(limit.admit(later, emil), Admit::Yes);
 /// # Ok::<(), QuotaError>(())
 /// ```
 ///
@@ -108,7 +111,7 @@ struct Slot {
 }
 
 impl Slot {
-    const FREE: Self = Self { key: 0, next: Span::ZERO };
+    const FREE: Self = Self { key: NOBODY, next: Span::ZERO };
 
     #[inline]
     fn is_held(&self, now: Instant) -> bool {
@@ -116,11 +119,20 @@ impl Slot {
     }
 }
 
+/// The key of a slot that never had one.
+const NOBODY: u64 = 0xD6E8_FEB8_6659_FD93;
+
+/// What a key is called here: itself, but for nobody's, which shares its neighbour's limiter.
+#[inline]
+const fn name(key: u64) -> u64 {
+    key ^ (key == NOBODY) as u64
+}
+
 /// Slots that lie together. A key has two such sets to choose from.
 const WAYS: usize = 4;
 
 enum Place {
-    /// The key's own slot.
+    /// The key's own slot, with what is missing in its bucket, if anything is.
     Own(usize),
     Free(usize),
     /// None is free; this is the one that will be first.
@@ -131,7 +143,7 @@ impl<const N: usize> Keyed<Inline<N>> {
     /// Limiters for keys, all with a full bucket of `quota`.
     #[must_use]
     pub const fn new(quota: Quota, crowded: Crowded) -> Self {
-        const { assert!(N > 0 && N <= 1 << 31, "at least one slot, and they are numbered in 32 bits") };
+        const { assert!(N >= WAYS && N <= 1 << 31, "at least four slots, and they are numbered in 32 bits") };
         Self {
             slots: InlineSlots([Slot::FREE; N]),
             quota,
@@ -144,10 +156,10 @@ impl<const N: usize> Keyed<Inline<N>> {
 
 #[cfg(feature = "alloc")]
 impl Keyed<crate::storage::Heap> {
-    /// Limiters for keys, all with a full bucket of `quota`, in `capacity` slots (at least one), allocated now.
+    /// Limiters for keys, all with a full bucket of `quota`, in `capacity` slots (at least four), allocated now.
     #[must_use]
     pub fn with_capacity(capacity: u32, quota: Quota, crowded: Crowded) -> Self {
-        let capacity = capacity.clamp(1, 1 << 31) as usize;
+        let capacity = capacity.clamp(WAYS as u32, 1 << 31) as usize;
         Self {
             slots: alloc::vec![Slot::FREE; capacity].into_boxed_slice(),
             quota,
@@ -196,7 +208,7 @@ impl<S: Storage> Keyed<S> {
     pub fn reset(&mut self, now: Instant, key: u64) -> bool {
         let now = self.see(now);
         match self.place(now, key) {
-            Place::Own(slot) => {
+            Place::Own(slot) if self.slots[slot].is_held(now) => {
                 self.slots[slot].next = Span::ZERO;
                 true
             }
@@ -270,22 +282,27 @@ impl<S: Storage> Keyed<S> {
     #[inline]
     fn take(&mut self, now: Instant, key: u64, n: u32) -> Admit {
         let now = self.see(now);
-        let (slot, next) = match self.place(now, key) {
-            Place::Own(slot) => (slot, self.slots[slot].next),
-            Place::Free(slot) => (slot, Span::ZERO),
+        let slot = match self.place(now, key) {
+            Place::Own(slot) => slot,
+            Place::Free(slot) => {
+                self.slots[slot] = Slot { key: name(key), next: Span::ZERO };
+                slot
+            }
             Place::None(slot) if self.crowded == Crowded::Evict => {
                 self.stats.evicted += 1;
-                (slot, Span::ZERO)
+                self.slots[slot] = Slot { key: name(key), next: Span::ZERO };
+                slot
             }
             Place::None(slot) => {
                 self.stats.crowded += 1;
                 return Admit::No { retry_at: self.slots[slot].next.ceil() };
             }
         };
-        match self.quota.admit_n(next, now, n) {
+        let slot = &mut self.slots[slot];
+        match self.quota.admit_n(slot.next, now, n) {
             Ok(next) => {
                 self.stats.admitted += 1;
-                self.slots[slot] = Slot { key, next };
+                slot.next = next;
                 Admit::Yes
             }
             Err(retry_at) => {
@@ -305,35 +322,34 @@ impl<S: Storage> Keyed<S> {
     }
 
     /// The key's slot, or a free one in the emptier of its two sets, or the one that will be free first. At most one slot
-    /// that is held has a given key, because a key takes another only if it holds none.
+    /// has a given key, because a key takes another only if it has none.
     #[inline]
     fn place(&self, now: Instant, key: u64) -> Place {
+        let key = name(key);
         let [first, second] = self.sets(key);
-        let (mut own, mut free) = ([0u32; 2], [0u32; 2]);
-        for (set, start) in [first, second].into_iter().enumerate() {
-            // Without branches: whether a slot is held is not foreseeable.
+        let mut own = usize::MAX;
+        // Without branches: in which of the eight a key is, is not foreseeable.
+        for start in [first, second] {
             for (way, slot) in self.set(start).iter().enumerate() {
-                let held = slot.is_held(now);
-                own[set] |= u32::from(held & (slot.key == key)) << way;
-                free[set] |= u32::from(!held) << way;
+                own = if slot.key == key { start + way } else { own };
             }
         }
-        if own != [0, 0] {
-            let (start, own) = if own[0] != 0 { (first, own[0]) } else { (second, own[1]) };
-            return Place::Own(start + own.trailing_zeros() as usize);
-        }
-        if free != [0, 0] {
-            let emptier = free[0].count_ones() >= free[1].count_ones();
-            let (start, free) = if emptier { (first, free[0]) } else { (second, free[1]) };
-            return Place::Free(start + free.trailing_zeros() as usize);
+        if own != usize::MAX { Place::Own(own) } else { self.room(now, [first, second]) }
+    }
+
+    /// A slot for a key that has none.
+    #[cold]
+    fn room(&self, now: Instant, [first, second]: [usize; 2]) -> Place {
+        let free = |start| self.set(start).iter().filter(|slot| !slot.is_held(now)).count();
+        let emptier = if free(first) >= free(second) { first } else { second };
+        if let Some(way) = self.set(emptier).iter().position(|slot| !slot.is_held(now)) {
+            return Place::Free(emptier + way);
         }
         let mut least = first;
-        for start in [first, second] {
-            for way in 0..self.set(start).len() {
-                let (next, best) = (self.slots[start + way].next, self.slots[least].next);
-                if best.after(next.nanos, next.part) {
-                    least = start + way;
-                }
+        for slot in (first..first + WAYS).chain(second..second + WAYS) {
+            let (next, best) = (self.slots[slot].next, self.slots[least].next);
+            if best.after(next.nanos, next.part) {
+                least = slot;
             }
         }
         Place::None(least)
@@ -341,23 +357,18 @@ impl<S: Storage> Keyed<S> {
 
     #[inline]
     fn set(&self, start: usize) -> &[Slot] {
-        &self.slots[start..self.slots.len().min(start + WAYS)]
+        &self.slots[start..start + WAYS]
     }
 
-    /// Where the two sets of a key start. The same one twice if there is only one.
+    /// Where the two sets of a key start. They may overlap, and are the same if there is room for one only.
     #[inline]
     fn sets(&self, key: u64) -> [usize; 2] {
-        // Two rounds of multiplying and folding, so that keys which are small numbers spread as well.
-        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        let mixed = mixed ^ (mixed >> 32);
-        let sets = (self.slots.len() as u64).div_ceil(WAYS as u64);
-        // Either half of the hash, scaled to the number of sets; the second is one of the others.
-        let first = ((mixed >> 32) * sets) >> 32;
-        let step = 1 + (((mixed & 0xFFFF_FFFF) * (sets - 1)) >> 32);
-        let second = if sets == 1 { 0 } else { first + step };
-        let second = if second >= sets { second - sets } else { second };
-        [first as usize * WAYS, second as usize * WAYS]
+        // Folds the product, so that keys which are small numbers, or differ in a few bits only, spread as well.
+        let product = u128::from(key ^ 0x9E37_79B9_7F4A_7C15) * 0xA076_1D64_78BD_642F;
+        let mixed = (product >> 64) as u64 ^ product as u64;
+        // Either half, scaled to the number of places where a set can start.
+        let starts = (self.slots.len() - WAYS + 1) as u64;
+        [((mixed >> 32) * starts >> 32) as usize, ((mixed & 0xFFFF_FFFF) * starts >> 32) as usize]
     }
 }
 

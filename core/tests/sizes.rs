@@ -8,7 +8,7 @@ use divvy::lease::{Lease, Leases};
 use divvy::limit::{Gcra, Quota};
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::PriorityQueue;
-use divvy::retry::Backoff;
+use divvy::retry::{Backoff, Budget, Hedge, SharedBudget};
 use divvy::ring::{Anchor, JumpBack, Maglev};
 use divvy::rng::{SplitMix64, Xoshiro256PlusPlus};
 use divvy::storage::Inline;
@@ -26,8 +26,9 @@ fn values_are_as_large_as_documented() {
     assert_eq!((size_of::<Even>(), size_of::<HashPartition>()), (24, 16));
     assert_eq!((size_of::<Quota>(), size_of::<Gcra>()), (40, 64));
     assert_eq!((size_of::<Lease>(), size_of::<Backoff>()), (16, 32));
+    assert_eq!((size_of::<Budget>(), size_of::<SharedBudget>()), (168, 168));
     #[cfg(target_pointer_width = "64")]
-    assert_eq!(size_of::<Xxh3>(), 544);
+    assert_eq!((size_of::<Xxh3>(), size_of::<Hedge>()), (544, 4_608));
 }
 
 #[test]

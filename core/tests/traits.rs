@@ -13,7 +13,10 @@ use divvy::lease::{Lease, Leases, NoSlot, Stale};
 use divvy::limit::{Admit, Gcra, Quota, QuotaError};
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::{CapacityError, Deque, Mpmc, PriorityQueue, Steal};
-use divvy::retry::{Backoff, BackoffError, Retry};
+use divvy::retry::{
+    Backoff, BackoffError, Budget, BudgetConfig, BudgetError, BudgetStats, Hedge, HedgeConfig, HedgeError,
+    HedgeStats, HedgeStep, NoHedge, Retry, SharedBudget, Spend,
+};
 use divvy::ring::{
     Algorithm, Anchor, ChangeError, JumpBack, Maglev, Node, Progress, TableError, UnknownAlgorithm,
 };
@@ -35,6 +38,8 @@ fn values_are_plain() {
     is_plain::<(Config, SlowStart, OutlierConfig, Swept, Synced, Member, MemberId)>();
     is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Park, WorkerStats)>();
     is_plain::<(Algorithm, Node, Progress)>();
+    is_plain::<(Budget, BudgetConfig, BudgetStats, Spend)>();
+    is_plain::<(HedgeConfig, HedgeStats, HedgeStep, NoHedge)>();
 }
 
 #[test]
@@ -49,6 +54,8 @@ fn refusals_are_errors() {
     is_error::<Stale>();
     is_error::<QuotaError>();
     is_error::<BackoffError>();
+    is_error::<BudgetError>();
+    is_error::<HedgeError>();
     is_error::<CapacityError>();
     is_error::<ChangeError>();
     is_error::<TableError>();
@@ -61,6 +68,8 @@ fn single_owner_structures_move_and_shared_ones_are_shared() {
     moves::<(Maglev<Inline<2>, Inline<251>>, Anchor<Inline<2>>, JumpBack<Inline<2>>)>();
     moves::<(Fleet<Inline<2>, Inline<2>>, Balancer<P2c, Inline<2>, Inline<2>>, Outlier<Inline<2>>)>();
     moves::<(RoundRobin, LeastResponseTime, LeastLoaded<Inline<2>>, WeightedLeastLoaded<Inline<2>>)>();
+    moves::<Hedge>();
+    is_shared::<SharedBudget>();
     is_shared::<SharedBalancer<Inline<2>>>();
     is_shared::<Deque<u8, Inline<2>>>();
     is_shared::<Mpmc<u8, Inline<2>>>();
@@ -78,6 +87,8 @@ fn values_and_refusals_can_be_logged_on_a_chip() {
     is_logged::<(Source, Wake, Park, WorkerStats)>();
     is_logged::<(ConnectError, NodeError, NoSlot, Stale)>();
     is_logged::<(Algorithm, Node, Progress, ChangeError, TableError, UnknownAlgorithm)>();
+    is_logged::<(Budget, BudgetConfig, BudgetStats, Spend, BudgetError)>();
+    is_logged::<(HedgeConfig, HedgeStats, HedgeStep, NoHedge, HedgeError)>();
     is_logged::<(QuotaError, BackoffError, CapacityError, Full<u8>)>();
 }
 

@@ -320,7 +320,8 @@ impl Call {
         self.counters.stats()
     }
 
-    /// The breaker, to look at and to force.
+    /// What the breaker does with calls now, if there is one. To look closer or to force it, keep a clone of the
+    /// [`shared_breaker`](Self::shared_breaker).
     #[must_use]
     pub fn breaker_state(&self) -> Option<State> {
         self.breaker.as_ref().map(|breaker| breaker.state(self.clock.now()))

@@ -39,7 +39,7 @@ use crate::time::Instant;
 /// # Complexity
 ///
 /// [`deposit`](Self::deposit) one division and one read-modify-write; [`withdraw`](Self::withdraw) looks at ten slices.
-/// 184 bytes.
+/// 168 bytes.
 ///
 /// # Time
 ///

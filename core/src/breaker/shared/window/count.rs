@@ -6,6 +6,7 @@ use crate::breaker::{Counts, WindowError};
 use crate::storage::{Inline, InlineSlots, Storage};
 use crate::sync::{array_of, const_fn};
 use crate::time::Instant;
+use core::cell::Cell;
 use core::fmt;
 
 /// The last *n* calls of a [`SharedBreaker`](crate::breaker::SharedBreaker), each as two bits: failed, slow.
@@ -109,21 +110,40 @@ impl<S: Storage> SharedCountWindow<S> {
     pub const fn size(&self) -> u32 {
         self.size
     }
+
+    /// The place in the round.
+    #[inline(always)]
+    const fn in_round(&self, place: u32) -> u32 {
+        if place < self.size { place } else { place - self.size }
+    }
+
+    #[inline(always)]
+    const fn word_of(&self, place: u32) -> u32 {
+        self.in_round(place) / WORD
+    }
 }
 
 impl<S: Storage> sealed::SharedWindow for SharedCountWindow<S> {
     #[inline]
     fn record(&self, period: u32, _now: Instant, call: sealed::Call, lasts: impl Fn() -> bool) -> bool {
-        let size = self.size;
-        let next = |place: u32| Some(if place + 1 == 2 * size { size } else { place + 1 });
+        let (size, stood) = (self.size, Cell::new(0));
+        // What stands in the place is looked at before the place is taken, so that a good call in a good one's place does
+        // nothing after it. Whoever writes there in between was late, and writes over this call as if it came after.
+        let next = |place: u32| {
+            stood.set(self.words.get(self.word_of(place) as usize).map_or(0, |word| word.get(period)));
+            Some(if place + 1 == 2 * size { size } else { place + 1 })
+        };
         let Some(place) = self.head.update(period, &lasts, next) else { return false };
-        let place = if place < size { place } else { place - size };
-        let Some(word) = self.words.get((place / WORD) as usize) else { return false };
-        let bit = place % WORD;
+        let bit = self.in_round(place) % WORD;
         let bits = u32::from(call.failed) << bit | u32::from(call.slow) << (bit + WORD);
-        let rest = !(1 << bit | 1 << (bit + WORD));
-        let put = |old: u32| Some(old & rest | bits).filter(|new| *new != old);
-        word.update(period, &lasts, put).is_some()
+        let mask = 1 << bit | 1 << (bit + WORD);
+        if stood.get() & mask == bits {
+            return true;
+        }
+        let put = |old: u32| Some(old & !mask | bits).filter(|new| *new != old);
+        self.words
+            .get(self.word_of(place) as usize)
+            .is_some_and(|word| word.update(period, &lasts, put).is_some())
     }
 
     fn counts(&self, period: u32, _now: Instant) -> Counts {

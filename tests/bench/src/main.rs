@@ -6,6 +6,7 @@
 //! is in each table: what it takes is the measurement itself.
 
 mod balance;
+mod breaker;
 mod deque;
 mod hash;
 mod machine;
@@ -43,6 +44,12 @@ const BENCHES: &[Bench] = &[
         about: "choosing a member and accounting for the call",
         rounds: 21,
         run: balance::table,
+    },
+    Bench {
+        name: "breaker",
+        about: "asking a circuit breaker and telling it",
+        rounds: 21,
+        run: breaker::table,
     },
     Bench { name: "partition", about: "cutting work", rounds: 21, run: partition::table },
     Bench { name: "sketch", about: "counting heavy keys and values", rounds: 21, run: sketch::table },

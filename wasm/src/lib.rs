@@ -12,6 +12,6 @@ mod scenes;
 pub use conformance::{digests, golden_digests};
 #[cfg(feature = "scenes")]
 pub use scenes::{
-    ActivityKind, DispatchSim, EventKind, HotPartition, Place, RingPlan, RunTimes, StealingSim, Take,
-    Traffic, Victim, policies, ring_algorithms,
+    ActivityKind, ChainPlan, ChainSim, DispatchSim, EventKind, HotPartition, Place, RingPlan, RunTimes,
+    StealingSim, Take, Traffic, Victim, policies, ring_algorithms,
 };

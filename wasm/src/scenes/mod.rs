@@ -1,5 +1,6 @@
 //! What the scenes of the playground are made of.
 
+mod chain;
 mod choice;
 mod dispatch;
 mod hot;
@@ -9,6 +10,7 @@ mod stealing;
 mod told;
 mod traffic;
 
+pub use chain::{ChainPlan, ChainSim};
 pub use choice::{RunTimes, Take, Victim};
 pub use dispatch::{DispatchSim, policies};
 pub use hot::HotPartition;

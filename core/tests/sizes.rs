@@ -5,7 +5,7 @@ use divvy::balance::{Fleet, LeastLoaded, WeightedLeastLoaded};
 use divvy::graph::Dag;
 use divvy::hash::Xxh3;
 use divvy::lease::{Lease, Leases};
-use divvy::limit::{Gcra, Quota};
+use divvy::limit::{Gcra, Hierarchy, Keyed, Quota, Reservation, SlidingLog};
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::PriorityQueue;
 use divvy::retry::{Backoff, Budget, Hedge, SharedBudget};
@@ -24,7 +24,7 @@ fn values_are_as_large_as_documented() {
     assert_eq!((size_of::<Instant>(), size_of::<Q32>()), (8, 8));
     assert_eq!((size_of::<SplitMix64>(), size_of::<Xoshiro256PlusPlus>()), (8, 32));
     assert_eq!((size_of::<Even>(), size_of::<HashPartition>()), (24, 16));
-    assert_eq!((size_of::<Quota>(), size_of::<Gcra>()), (40, 64));
+    assert_eq!((size_of::<Quota>(), size_of::<Gcra>(), size_of::<Reservation>()), (40, 96, 40));
     assert_eq!((size_of::<Lease>(), size_of::<Backoff>()), (16, 32));
     assert_eq!((size_of::<Budget>(), size_of::<SharedBudget>()), (168, 168));
     #[cfg(target_pointer_width = "64")]
@@ -46,6 +46,13 @@ fn items_cost_what_is_documented() {
     type Table<const N: usize, const M: usize> = Maglev<Inline<N>, Inline<M>>;
     assert_eq!(each(size_of::<Table<200, 251>>(), size_of::<Table<100, 251>>()), 48);
     assert_eq!(each(size_of::<Table<8, 211>>(), size_of::<Table<8, 101>>()), 8 * 110 / 100);
+}
+
+#[test]
+fn limiters_of_many_cost_what_is_documented() {
+    assert_eq!(size_of::<SlidingLog<Inline<100>>>(), 100 * 8 + 32);
+    assert_eq!(size_of::<Keyed<Inline<100>>>(), 100 * 24 + 88);
+    assert_eq!(each(size_of::<Hierarchy<Inline<200>>>(), size_of::<Hierarchy<Inline<100>>>()), 72);
 }
 
 #[test]

@@ -10,7 +10,10 @@ use divvy::fixed::Q32;
 use divvy::graph::{ConnectError, Dag, NodeError, NodeId, NodeState};
 use divvy::hash::Xxh3;
 use divvy::lease::{Lease, Leases, NoSlot, Stale};
-use divvy::limit::{Admit, Gcra, Quota, QuotaError};
+use divvy::limit::{
+    Admit, Crowded, Gcra, Hierarchy, Keyed, KeyedStats, LevelError, LevelId, OverBurst, Passage, Quota, QuotaError,
+    Refund, Reservation, ReserveError, SlidingLog, WindowError,
+};
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::{CapacityError, Deque, Mpmc, PriorityQueue, Steal};
 use divvy::retry::{
@@ -38,6 +41,7 @@ fn values_are_plain() {
     is_plain::<(Config, SlowStart, OutlierConfig, Swept, Synced, Member, MemberId)>();
     is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Park, WorkerStats)>();
     is_plain::<(Algorithm, Node, Progress)>();
+    is_plain::<(Crowded, KeyedStats, LevelId, Passage, Refund)>();
     is_plain::<(Budget, BudgetConfig, BudgetStats, Spend)>();
     is_plain::<(HedgeConfig, HedgeStats, HedgeStep, NoHedge)>();
 }
@@ -53,6 +57,10 @@ fn refusals_are_errors() {
     is_error::<NoSlot>();
     is_error::<Stale>();
     is_error::<QuotaError>();
+    is_error::<OverBurst>();
+    is_error::<ReserveError>();
+    is_error::<WindowError>();
+    is_error::<LevelError>();
     is_error::<BackoffError>();
     is_error::<BudgetError>();
     is_error::<HedgeError>();
@@ -70,6 +78,7 @@ fn single_owner_structures_move_and_shared_ones_are_shared() {
     moves::<(RoundRobin, LeastResponseTime, LeastLoaded<Inline<2>>, WeightedLeastLoaded<Inline<2>>)>();
     moves::<Hedge>();
     is_shared::<SharedBudget>();
+    moves::<(SlidingLog<Inline<2>>, Keyed<Inline<4>>, Hierarchy<Inline<2>>, Reservation)>();
     is_shared::<SharedBalancer<Inline<2>>>();
     is_shared::<Deque<u8, Inline<2>>>();
     is_shared::<Mpmc<u8, Inline<2>>>();
@@ -89,6 +98,8 @@ fn values_and_refusals_can_be_logged_on_a_chip() {
     is_logged::<(Algorithm, Node, Progress, ChangeError, TableError, UnknownAlgorithm)>();
     is_logged::<(Budget, BudgetConfig, BudgetStats, Spend, BudgetError)>();
     is_logged::<(HedgeConfig, HedgeStats, HedgeStep, NoHedge, HedgeError)>();
+    is_logged::<(Crowded, KeyedStats, LevelId, Passage, Refund, Reservation)>();
+    is_logged::<(OverBurst, ReserveError, WindowError, LevelError)>();
     is_logged::<(QuotaError, BackoffError, CapacityError, Full<u8>)>();
 }
 

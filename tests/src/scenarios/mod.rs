@@ -16,16 +16,19 @@ mod even;
 mod fixed;
 mod fleet;
 mod gcra;
+mod gcra_cells;
 mod hash;
 mod hash_partition;
 mod hedge;
 mod hierarchical;
+mod hierarchy;
 mod histogram;
 mod hot_keys;
 mod jiq;
 mod jump_back;
 mod karger;
 mod ketama;
+mod keyed;
 mod lease;
 mod least_loaded;
 mod least_response_time;
@@ -50,6 +53,7 @@ mod rng;
 mod round_robin;
 mod sched;
 mod sim_dispatch;
+mod sliding_log;
 mod slow_start;
 mod smooth;
 mod space_saving;
@@ -109,6 +113,10 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "subset", run: subset::run },
     Scenario { name: "zone", run: zone::run },
     Scenario { name: "gcra", run: gcra::run },
+    Scenario { name: "gcra-cells", run: gcra_cells::run },
+    Scenario { name: "sliding-log", run: sliding_log::run },
+    Scenario { name: "keyed", run: keyed::run },
+    Scenario { name: "limit-hierarchy", run: hierarchy::run },
     Scenario { name: "retry", run: retry::run },
     Scenario { name: "budget", run: budget::run },
     Scenario { name: "hedge", run: hedge::run },

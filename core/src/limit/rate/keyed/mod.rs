@@ -76,7 +76,7 @@ pub struct KeyedStats {
 ///
 /// # Complexity
 ///
-/// *O*(1) for each call, however full it is: a key has eight slots to choose from. 24 bytes a slot and 96 besides.
+/// *O*(1) for each call, however full it is: a key has eight slots to choose from. 24 bytes a slot and 88 besides.
 /// [`set_quota`](Self::set_quota), [`len`](Self::len) and [`iter`](Self::iter) are *O*(slots).
 ///
 /// # Time

@@ -71,7 +71,7 @@ impl core::error::Error for WindowError {}
 ///
 /// # Complexity
 ///
-/// *O*(1) for a cell, *O*(n) for `n` that are admitted together. 8 bytes a slot and 40 besides.
+/// *O*(1) for a cell, *O*(n) for `n` that are admitted together. 8 bytes a slot and 32 besides.
 ///
 /// # Time
 ///

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::println;
+use std::{println, vec};
 
 type Small = Breaker<CountWindow<Inline<1>>, Inline<2>>;
 
@@ -105,7 +105,7 @@ impl Search {
                 }
             }
             Action::Lose(which) => {
-                passes.swap_remove(which);
+                let _lost = passes.swap_remove(which);
             }
             Action::Advance => {
                 breaker.advance(now);
@@ -206,9 +206,7 @@ impl Search {
 #[test]
 fn no_reachable_state_is_wedged_or_admits_too_many_probes() {
     let mut total = 0;
-    for (probes, close_after, reopen_after) in
-        [(1, 1, 1), (1, 2, 2), (2, 1, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2)]
-    {
+    for (probes, close_after, reopen_after) in [(1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2)] {
         let (timeout, cap, slow_after) = (2, 4, 1);
         let nanos = Duration::from_nanos;
         let rules = Config::new()

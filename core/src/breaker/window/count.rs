@@ -104,18 +104,24 @@ impl<S: Storage> CountWindow<S> {
         self.size
     }
 
-    /// Puts a call in the place of the oldest.
-    fn put(&mut self, failed: bool, slow: bool) {
+    /// The next call's place: a word, and a bit in it.
+    #[inline]
+    const fn place(&self) -> (usize, u32) {
         let place = self.left - 1;
-        let bit = place % WORD;
-        let (failed, slow) = (u32::from(failed), u32::from(slow));
-        if let Some([failures, slows]) = self.words.get_mut((place / WORD) as usize) {
-            self.bad -= both(*failures >> bit & 1, *slows >> bit & 1);
-            self.bad += both(failed, slow);
-            *failures = *failures & !(1 << bit) | failed << bit;
-            *slows = *slows & !(1 << bit) | slow << bit;
+        ((place / WORD) as usize, 1 << (place % WORD))
+    }
+
+    /// Forgets the oldest call, whose place is the next one's.
+    #[inline]
+    fn forget(&mut self) {
+        let (word, bit) = self.place();
+        if let Some([failures, slows]) = self.words.get_mut(word)
+            && (*failures | *slows) & bit != 0
+        {
+            self.bad -= both(*failures & bit != 0, *slows & bit != 0);
+            *failures &= !bit;
+            *slows &= !bit;
         }
-        self.step();
     }
 
     #[inline]
@@ -128,19 +134,29 @@ impl<S: Storage> CountWindow<S> {
     }
 }
 
-const fn both(failures: u32, slow: u32) -> u64 {
-    failures as u64 | (slow as u64) << 32
+const fn both(failed: bool, slow: bool) -> u64 {
+    failed as u64 | (slow as u64) << 32
 }
 
 impl<S: Storage> sealed::Window for CountWindow<S> {
     #[inline]
     fn success(&mut self, _now: Instant) {
         // All good so far: every bit is clear already.
-        if self.bad == 0 { self.step() } else { self.put(false, false) }
+        if self.bad != 0 {
+            self.forget();
+        }
+        self.step();
     }
 
     fn bad(&mut self, _now: Instant, failed: bool, slow: bool) {
-        self.put(failed, slow);
+        self.forget();
+        let (word, bit) = self.place();
+        if let Some([failures, slows]) = self.words.get_mut(word) {
+            *failures |= if failed { bit } else { 0 };
+            *slows |= if slow { bit } else { 0 };
+            self.bad += both(failed, slow);
+        }
+        self.step();
     }
 
     fn counts(&self, _now: Instant) -> Counts {

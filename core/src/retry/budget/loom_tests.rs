@@ -80,3 +80,18 @@ fn loom_deposits_are_spent_once_while_slices_end() {
         assert!(sum + later + budget.balance(Instant::from_secs(1)) <= 1);
     });
 }
+
+#[test]
+fn loom_what_was_earned_long_ago_is_gone_before_anybody_can_spend_it() {
+    model("budget, 2 withdrawals where an old deposit stood", 3, 2, || {
+        let budget = Arc::new(shared(1, 1, 0));
+        budget.deposit(Instant::ZERO);
+        // The same place as that of second 0.
+        let other = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || granted(&budget, 4))
+        };
+        let mine = granted(&budget, 4);
+        assert_eq!(mine + other.join().unwrap(), 0);
+    });
+}

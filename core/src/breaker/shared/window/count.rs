@@ -6,7 +6,6 @@ use crate::breaker::{Counts, WindowError};
 use crate::storage::{Inline, InlineSlots, Storage};
 use crate::sync::{array_of, const_fn};
 use crate::time::Instant;
-use core::cell::Cell;
 use core::fmt;
 
 /// The last *n* calls of a [`SharedBreaker`](crate::breaker::SharedBreaker), each as two bits: failed, slow.
@@ -38,7 +37,7 @@ use core::fmt;
 /// that stands still between the two steps while *n* others pass it writes into the place of a younger call.
 pub struct SharedCountWindow<S: Storage> {
     size: u32,
-    /// The next call's place: below `size` in the first round, from `size` to twice that in all others.
+    /// The next call's [`PLACE`], and whether all have been taken once ([`FULL`]).
     head: Tagged,
     /// For 8 calls each, which failed (low byte) and which were slow (high byte).
     words: S::Slots<Tagged>,
@@ -46,8 +45,10 @@ pub struct SharedCountWindow<S: Storage> {
 
 /// Calls in a word.
 const WORD: u32 = 8;
-/// Words at most, so that a place fits sixteen bits.
+/// Words at most, so that a place fits fifteen bits.
 const MAX_WORDS: usize = 4_095;
+const PLACE: u32 = 0x7FFF;
+const FULL: u32 = 0x8000;
 
 impl<const N: usize> Default for SharedCountWindow<Inline<N>> {
     fn default() -> Self {
@@ -110,44 +111,26 @@ impl<S: Storage> SharedCountWindow<S> {
     pub const fn size(&self) -> u32 {
         self.size
     }
-
-    /// The place in the round.
-    #[inline(always)]
-    const fn in_round(&self, place: u32) -> u32 {
-        if place < self.size { place } else { place - self.size }
-    }
-
-    #[inline(always)]
-    const fn word_of(&self, place: u32) -> u32 {
-        self.in_round(place) / WORD
-    }
 }
 
 impl<S: Storage> sealed::SharedWindow for SharedCountWindow<S> {
     #[inline]
     fn record(&self, period: u32, _now: Instant, call: sealed::Call, lasts: impl Fn() -> bool) -> bool {
-        let (size, stood) = (self.size, Cell::new(0));
-        // What stands in the place is looked at before the place is taken, so that a good call in a good one's place does
-        // nothing after it. Whoever writes there in between was late, and writes over this call as if it came after.
-        let next = |place: u32| {
-            stood.set(self.words.get(self.word_of(place) as usize).map_or(0, |word| word.get(period)));
-            Some(if place + 1 == 2 * size { size } else { place + 1 })
-        };
-        let Some(place) = self.head.update(period, &lasts, next) else { return false };
-        let bit = self.in_round(place) % WORD;
+        let next = |head: u32| Some(if (head & PLACE) + 1 == self.size { FULL } else { head + 1 });
+        let Some(head) = self.head.update(period, &lasts, next) else { return false };
+        let (place, bit) = (head & PLACE, head % WORD);
+        let Some(word) = self.words.get((place / WORD) as usize) else { return false };
         let bits = u32::from(call.failed) << bit | u32::from(call.slow) << (bit + WORD);
         let mask = 1 << bit | 1 << (bit + WORD);
-        if stood.get() & mask == bits {
-            return true;
-        }
-        let put = |old: u32| Some(old & !mask | bits).filter(|new| *new != old);
-        self.words
-            .get(self.word_of(place) as usize)
-            .is_some_and(|word| word.update(period, &lasts, put).is_some())
+        // A good call in the place of a good one has nothing to write.
+        word.get(period) & mask == bits
+            || word.update(period, &lasts, |old| Some(old & !mask | bits)).is_some()
     }
 
     fn counts(&self, period: u32, _now: Instant) -> Counts {
-        let mut counts = Counts { calls: self.head.get(period).min(self.size), failures: 0, slow: 0 };
+        let head = self.head.get(period);
+        let calls = if head & FULL == 0 { head & PLACE } else { self.size };
+        let mut counts = Counts { calls, failures: 0, slow: 0 };
         // Beyond the first round's last place there may be what an earlier period left.
         for word in &self.words[..counts.calls.div_ceil(WORD) as usize] {
             let bits = word.get(period);

@@ -8,6 +8,8 @@
 mod arrivals;
 pub mod chain;
 pub mod dispatch;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub mod herd;
 mod service;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod stealing;
@@ -15,6 +17,8 @@ pub mod stealing;
 pub use arrivals::{Arrivals, ArrivalsError};
 pub use chain::Chain;
 pub use dispatch::Dispatch;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use herd::Herd;
 pub use service::{Service, ServiceError};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use stealing::Stealing;

@@ -2,21 +2,24 @@
 
 use super::Exit;
 use crate::diagnostic::{Diagnostic, Result, suggest};
+use crate::sim::builtin::{self, Kind as Loaded};
 use crate::sim::race::{self, Traffic};
 use crate::sim::scenario::Scenario;
-use crate::sim::{report, trace};
+use crate::sim::{chain, report, trace};
 use crate::table;
 use divvy::balance::Kind;
 use std::path::PathBuf;
 
-/// Which policy fits your traffic: the same requests against several, on a virtual clock.
+/// What happens to your traffic: the same requests against several policies or protections, on a virtual clock.
 ///
-/// Servers and traffic come from a scenario file, requests from the scenario or from a trace of your own. Every policy
-/// gets exactly the same requests. The same seed gives the same answer on every machine.
+/// Servers or services and traffic come from a scenario: a file of yours, or one that comes with the command. With a
+/// scenario of servers, policies are compared; requests may come from a trace of your own. With one of services that call
+/// each other, protections are compared. Each gets exactly the same requests. The same seed gives the same answer on every
+/// machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXITS, after_long_help = LONG)]
 pub(super) struct Args {
-    /// The scenario file (TOML) [default: ten servers, one of them slow]
+    /// The scenario file (TOML), or `cascade`, `retry-storm` [default: ten servers, one of them slow]
     scenario: Option<PathBuf>,
 
     /// Requests that really came, from a CSV file with the columns arrival, key, cost
@@ -31,15 +34,9 @@ pub(super) struct Args {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     servers: Option<u32>,
 
-    /// The policies, separated by commas, or `all`
-    #[arg(
-        long,
-        short,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "random,round-robin,least-loaded,p2c,prequal"
-    )]
-    policies: Vec<String>,
+    /// The policies, separated by commas, or `all` [default: random,round-robin,least-loaded,p2c,prequal]
+    #[arg(long, short, value_name = "NAMES", value_delimiter = ',')]
+    policies: Option<Vec<String>>,
 
     /// What traffic and chance are drawn from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -49,7 +46,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Print only the digest of each policy's decisions
+    /// Print only the digest of the decisions of each policy or protection
     #[arg(long, conflicts_with = "json")]
     digest: bool,
 }
@@ -71,14 +68,28 @@ Examples:
   divvy sim mine.toml --policies p2c,prequal,jiq  your servers
   divvy sim --trace requests.csv --policies all   your requests
   divvy sim --digest --seed 7                     the same on every machine
+  divvy sim cascade                               five services, one of them slow
+  divvy sim retry-storm                           how many calls become of one
 
 host/docs/sim.md has every key of a scenario, and what the columns mean.";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let kinds = kinds(&args.policies)?;
+    let loaded = match &args.scenario {
+        // Before the file is read: a name that is wrong is wrong with any.
+        Some(_) if args.policies.as_ref().is_some_and(|names| kinds(names).is_err()) => None,
+        Some(path) => Some(builtin::load(path)?),
+        None => None,
+    };
+    let mut scenario = match loaded {
+        Some(Loaded::Chain(scenario)) => return protections(&args, &scenario),
+        Some(Loaded::Servers(scenario)) => Some(*scenario),
+        None => None,
+    };
+    let default = || DEFAULT.map(str::to_owned).to_vec();
+    let kinds = kinds(&args.policies.clone().unwrap_or_else(default))?;
     let requests = args.trace.as_deref().map(trace::load).transpose()?;
-    let mut scenario = match (&args.scenario, &requests) {
-        (Some(path), _) => Scenario::load(path)?,
+    let mut scenario = match (scenario.take(), &requests) {
+        (Some(scenario), _) => scenario,
         (None, Some(requests)) => race::servers_for(requests, args.servers),
         (None, None) => Scenario::example()?,
     };
@@ -96,6 +107,28 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     Ok(Exit::Done)
 }
+
+/// The same requests against each protection of a chain.
+fn protections(args: &Args, scenario: &chain::scenario::Scenario) -> Result<Exit> {
+    let useless = [("--policies", args.policies.is_some()), ("--trace", args.trace.is_some())];
+    if let Some((option, _)) = useless.iter().find(|(_, given)| *given) {
+        let message =
+            format!("{option} is for scenarios of servers, and `{}` is one of services", scenario.name);
+        return Err(Diagnostic::new(Exit::Usage, message)
+            .help("leave it out; what is compared are the [[protection]] of the scenario"));
+    }
+    let rows = chain::race::race(scenario, args.seed)?;
+    if args.digest {
+        super::print(chain::report::digests(&rows).as_bytes());
+    } else if args.json {
+        super::print(chain::report::json(scenario, &rows, args.seed).as_bytes());
+    } else {
+        table::print(&chain::report::table(scenario, &rows, args.seed));
+    }
+    Ok(Exit::Done)
+}
+
+const DEFAULT: [&str; 5] = ["random", "round-robin", "least-loaded", "p2c", "prequal"];
 
 /// The policies of these names, each once.
 fn kinds(names: &[String]) -> Result<Vec<Kind>> {

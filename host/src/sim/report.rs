@@ -115,11 +115,11 @@ pub(crate) fn digests(rows: &[Row]) -> String {
     rows.iter().fold(String::new(), |out, row| out + &format!("{:016x}  {}\n", row.digest, row.policy))
 }
 
-fn nanos(time: Duration) -> u64 {
+pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn number(value: Q32) -> f64 {
+pub(super) fn number(value: Q32) -> f64 {
     value.to_bits() as f64 / 2f64.powi(32)
 }
 
@@ -129,7 +129,7 @@ fn decimals(value: Q32) -> String {
 }
 
 /// A share in per cent, in which little is not nothing.
-fn share(part: u64, whole: u64) -> String {
+pub(super) fn share(part: u64, whole: u64) -> String {
     let share = if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 };
     match share {
         0.0 => "0".to_owned(),

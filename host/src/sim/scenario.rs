@@ -83,12 +83,8 @@ const MOST_SERVERS: u64 = 10_000;
 const MOST_REQUESTS: u64 = 100_000_000;
 
 impl Scenario {
-    pub(crate) fn load(path: &Path) -> Result<Self> {
-        let source = config::read(path, "scenario").map_err(|error| {
-            error.or_help("`divvy sim` takes the path of a scenario file; without one it runs an example")
-        })?;
-        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        parse(&source, name)
+    pub(super) fn parse(source: &Source, name: String) -> Result<Self> {
+        parse(source, name)
     }
 
     pub(super) fn empty(name: String) -> Self {
@@ -287,7 +283,7 @@ fn read_keys(traffic: &Section<'_>, value: &Value<'_>) -> Result<Keys> {
     Ok(Keys::Uniform { keys: number("uniform")? })
 }
 
-fn read_service(source: &Source, value: &Value<'_>) -> Result<Service> {
+pub(super) fn read_service(source: &Source, value: &Value<'_>) -> Result<Service> {
     let wanted = "\"10ms\", { exponential = \"10ms\" }, { uniform = [\"5ms\", \"15ms\"] }, \
                   { pareto = [\"1ms\", \"1s\"], shape = 1.5 } or { bimodal = [\"1ms\", \"100ms\"], share = 0.01 }";
     let table = match value.get_ref() {
@@ -497,16 +493,16 @@ fn read_outage(server: &Section<'_>, value: &Value<'_>) -> Result<Outage> {
     }
 }
 
-fn lacks(source: &Source, value: &Value<'_>, key: &str, wanted: &str) -> Box<Diagnostic> {
+pub(super) fn lacks(source: &Source, value: &Value<'_>, key: &str, wanted: &str) -> Box<Diagnostic> {
     source.error(value.span(), format!("`{key}` is missing here")).help(format!("write {wanted}"))
 }
 
-fn time(source: &Source, key: &str, value: &Value<'_>) -> Result<Duration> {
+pub(super) fn time(source: &Source, key: &str, value: &Value<'_>) -> Result<Duration> {
     positive_duration(source, key, value)
 }
 
 /// A number from 0 to `most`, exactly as it is written.
-fn fraction(source: &Source, key: &str, value: &Value<'_>, most: u32) -> Result<Q32> {
+pub(super) fn fraction(source: &Source, key: &str, value: &Value<'_>, most: u32) -> Result<Q32> {
     let text = match value.get_ref() {
         DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
         DeValue::Float(number) => number.as_str(),

@@ -154,7 +154,7 @@ impl<S: Storage> Series<S> {
             What::TimedOut { tier: of, .. } if tier > 0 && of == tier => {
                 Some((End::Failed(Failure::TimedOut), Duration::ZERO))
             }
-            What::Refused { tier: of, why, .. } if of == tier && (tier > 0 || why == Failure::NoRoom) => {
+            What::Refused { tier: of, why, .. } if tier > 0 && of == tier => {
                 Some((End::Failed(why), Duration::ZERO))
             }
             _ => None,

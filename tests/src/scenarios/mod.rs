@@ -5,6 +5,8 @@ mod anchor;
 mod annealed;
 mod balance_hash;
 mod balance_shared;
+mod breaker;
+mod breaker_shared;
 mod budget;
 mod c3;
 mod consistent;
@@ -16,6 +18,7 @@ mod even;
 mod fixed;
 mod fleet;
 mod gcra;
+mod gcra_shared;
 mod gcra_cells;
 mod hash;
 mod hash_partition;
@@ -112,7 +115,9 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "c3", run: c3::run },
     Scenario { name: "subset", run: subset::run },
     Scenario { name: "zone", run: zone::run },
+    Scenario { name: "breaker", run: breaker::run },
     Scenario { name: "gcra", run: gcra::run },
+    Scenario { name: "gcra-shared", run: gcra_shared::run },
     Scenario { name: "gcra-cells", run: gcra_cells::run },
     Scenario { name: "sliding-log", run: sliding_log::run },
     Scenario { name: "keyed", run: keyed::run },
@@ -137,4 +142,5 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "outlier", run: outlier::run },
     Scenario { name: "slow-start", run: slow_start::run },
     Scenario { name: "balance-shared", run: balance_shared::run },
+    Scenario { name: "breaker-shared", run: breaker_shared::run },
 ];

@@ -1,5 +1,7 @@
 //! The generic cell rate algorithm against exact oracles, and the issues of its peers.
 
+#![allow(clippy::float_arithmetic)]
+
 use super::*;
 use crate::limit::QuotaError;
 use core::num::NonZeroU32;

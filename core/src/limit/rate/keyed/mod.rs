@@ -368,7 +368,8 @@ impl<S: Storage> Keyed<S> {
         let mixed = (product >> 64) as u64 ^ product as u64;
         // Either half, scaled to the number of places where a set can start.
         let starts = (self.slots.len() - WAYS + 1) as u64;
-        [((mixed >> 32) * starts >> 32) as usize, ((mixed & 0xFFFF_FFFF) * starts >> 32) as usize]
+        let place = |half: u64| ((half * starts) >> 32) as usize;
+        [place(mixed >> 32), place(mixed & 0xFFFF_FFFF)]
     }
 }
 

@@ -16,7 +16,7 @@ macro_rules! limiter {
             /// Admits one cell now, or says when it may go.
             #[inline]
             pub fn admit(&self, now: Instant) -> Admit {
-                self.state.take(&self.ticks, now, self.ticks.cost(1))
+                self.take(now, self.ticks.one)
             }
 
             /// Admits `n` cells now, all or none, or says when they may go.
@@ -26,14 +26,14 @@ macro_rules! limiter {
             /// [`OverBurst`] if `n` is more than the burst. Nothing changed.
             #[inline]
             pub fn admit_n(&self, now: Instant, n: NonZeroU32) -> Result<Admit, OverBurst> {
-                Ok(self.state.take(&self.ticks, now, self.cost(n)?))
+                Ok(self.take(now, self.price(n)?))
             }
 
             /// The earliest instant, not before `now`, at which a cell would be admitted if no other goes first. Nothing
             /// changes.
             #[must_use]
             pub fn next_free(&self, now: Instant) -> Instant {
-                self.state.next_free(&self.ticks, now, self.ticks.cost(1))
+                self.state.next_free(&self.ticks, now, self.ticks.one)
             }
 
             /// The earliest instant, not before `now`, at which `n` cells would be admitted together if no other goes
@@ -43,7 +43,7 @@ macro_rules! limiter {
             ///
             /// [`OverBurst`] if `n` is more than the burst.
             pub fn next_free_n(&self, now: Instant, n: NonZeroU32) -> Result<Instant, OverBurst> {
-                Ok(self.state.next_free(&self.ticks, now, self.cost(n)?))
+                Ok(self.state.next_free(&self.ticks, now, self.price(n)?))
             }
 
             /// The quota in force.
@@ -71,9 +71,17 @@ macro_rules! limiter {
             }
 
             #[inline]
-            fn cost(&self, n: NonZeroU32) -> Result<u64, OverBurst> {
+            fn take(&self, now: Instant, price: Price) -> Admit {
+                match self.state.take(&self.ticks, now, price, price) {
+                    Ok(_) => Admit::Yes,
+                    Err(retry_at) => Admit::No { retry_at },
+                }
+            }
+
+            #[inline]
+            fn price(&self, n: NonZeroU32) -> Result<Price, OverBurst> {
                 let burst = self.quota.burst_size();
-                if n.get() > burst { Err(OverBurst { burst }) } else { Ok(self.ticks.cost(n.get())) }
+                if n.get() > burst { Err(OverBurst { burst }) } else { Ok(self.ticks.price(n.get())) }
             }
         }
     };

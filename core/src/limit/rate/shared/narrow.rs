@@ -2,7 +2,7 @@
 
 use super::limiter::limiter;
 use super::state::State;
-use super::ticks::Ticks;
+use super::ticks::{Price, Ticks};
 use crate::limit::Admit;
 use crate::limit::rate::{OverBurst, Quota};
 use crate::sync::AtomicU32;
@@ -41,7 +41,7 @@ use core::num::NonZeroU32;
 /// # Complexity
 ///
 /// *O*(1): two loads, some multiplications and a 32-bit compare-and-swap for what is admitted, three loads for what is
-/// refused; once in an epoch one or two more compare-and-swaps. No division. 120 bytes, of which 8 change.
+/// refused; once in an epoch one or two more compare-and-swaps. 128 bytes, of which 8 change.
 ///
 /// # Time
 ///

@@ -193,7 +193,7 @@ impl Share<'_> {
         if self.hand > 0 {
             return now;
         }
-        self.split.state.next_free(&self.split.ticks, now, self.split.ticks.cost(1))
+        self.split.state.next_free(&self.split.ticks, now, self.split.ticks.one)
     }
 
     /// How many cells this share has in hand.
@@ -217,15 +217,15 @@ impl Share<'_> {
         let SplitGcra { state, ticks, burst, batch, .. } = self.split;
         let missing = n - self.hand;
         let advance = (batch - 1).min(burst - missing);
-        if advance > 0 && state.take(ticks, now, ticks.cost(missing + advance)) == Admit::Yes {
-            (self.hand, self.latest) = (advance, now);
-            return Admit::Yes;
+        let (most, least) = (ticks.price(missing + advance), ticks.price(missing));
+        match state.take(ticks, now, most, least) {
+            Ok(in_advance) => {
+                self.hand = if in_advance { advance } else { 0 };
+                self.latest = now;
+                Admit::Yes
+            }
+            Err(retry_at) => Admit::No { retry_at },
         }
-        let answer = state.take(ticks, now, ticks.cost(missing));
-        if answer == Admit::Yes {
-            self.hand = 0;
-        }
-        answer
     }
 }
 

@@ -1,7 +1,6 @@
 //! The two words that threads share, and how they move.
 
-use super::ticks::Ticks;
-use crate::limit::Admit;
+use super::ticks::{Price, Ticks};
 #[cfg(target_has_atomic = "64")]
 use crate::sync::AtomicU64;
 use crate::sync::{AtomicU32, Backoff, Ordering, const_fn};
@@ -11,6 +10,8 @@ use crate::time::Instant;
 pub(super) trait Word {
     /// All its bits.
     const MASK: u64;
+    /// A difference from here on is none ahead but one behind, of less than a quarter of the circle.
+    const BEHIND: u64 = Self::MASK / 4 * 3;
     fn load(&self) -> u64;
     /// Whether it was `current` and is `new`.
     fn change(&self, current: u64, new: u64) -> bool;
@@ -90,27 +91,53 @@ make!(AtomicU32, u32);
 make!(AtomicU64, u64);
 
 impl<W: Word> State<W> {
-    /// Takes `cost` from the bucket if it holds as much, or all that it can hold.
+    /// Takes `most` from the bucket, or else `least`, whichever it holds: `Ok` says whether it was `most`, `Err` when it
+    /// will hold `least`.
     #[inline]
-    pub(super) fn take(&self, ticks: &Ticks, now: Instant, cost: u64) -> Admit {
-        let room = ticks.limit.saturating_sub(cost);
+    pub(super) fn take(
+        &self,
+        ticks: &Ticks,
+        now: Instant,
+        most: Price,
+        least: Price,
+    ) -> Result<bool, Instant> {
+        match self.attempt(ticks, now.as_nanos(), most, least) {
+            Some(answer) => answer,
+            None => self.repeat(ticks, now.as_nanos(), most, least),
+        }
+    }
+
+    /// As [`take`](Self::take), or nothing if `nanos` is not in the present epoch or somebody else was quicker.
+    #[inline(always)]
+    fn attempt(&self, ticks: &Ticks, nanos: u64, most: Price, least: Price) -> Option<Result<bool, Instant>> {
+        let (next, epoch) = (self.next.load(), self.epoch.load());
+        if nanos >> ticks.epoch_shift != epoch {
+            return None;
+        }
+        let (tick, begun) = ticks.at(nanos);
+        let ahead = next.wrapping_sub(tick) & W::MASK;
+        // Refused by the tick that has begun, charged from the next one: a part of a tick gives nothing away.
+        let (from, room) = if ahead >= W::BEHIND { (begun, 0) } else { (ahead.max(begun), ahead) };
+        if room > least.room {
+            let retry_at = after(nanos, ticks.nanos(room - least.room));
+            return (self.next.load() == next).then_some(Err(retry_at));
+        }
+        let is_most = room <= most.room;
+        let cost = if is_most { most.cost } else { least.cost };
+        self.next.change(next, tick.wrapping_add(from).wrapping_add(cost) & W::MASK).then_some(Ok(is_most))
+    }
+
+    /// Attempts until one succeeds.
+    #[cold]
+    fn repeat(&self, ticks: &Ticks, now: u64, most: Price, least: Price) -> Result<bool, Instant> {
         let mut backoff = Backoff::new();
         loop {
-            let seen = self.see(ticks, now);
-            if seen.later {
-                self.enter(ticks, &seen);
-                continue;
-            }
-            if seen.ahead > room {
-                if self.next.load() != seen.next {
-                    continue;
-                }
-                return Admit::No { retry_at: seen.after(ticks, seen.ahead - room) };
-            }
-            // Refused by the tick that has begun, charged from the next one: a part of a tick gives nothing away.
-            let from = seen.tick.wrapping_add(seen.ahead.max(seen.begun));
-            if self.next.change(seen.next, from.wrapping_add(cost) & W::MASK) {
-                return Admit::Yes;
+            let (next, epoch) = (self.next.load(), self.epoch.load());
+            if now >> ticks.epoch_shift > epoch {
+                self.enter(ticks, now, next, epoch);
+            } else if let Some(answer) = self.attempt(ticks, now.max(epoch << ticks.epoch_shift), most, least)
+            {
+                return answer;
             }
             backoff.lost();
         }
@@ -121,7 +148,7 @@ impl<W: Word> State<W> {
         loop {
             let seen = self.see(ticks, now);
             if seen.later {
-                self.enter(ticks, &seen);
+                self.enter(ticks, seen.nanos, seen.next, seen.epoch);
                 continue;
             }
             let ahead = seen.ahead.saturating_sub(cost);
@@ -131,13 +158,13 @@ impl<W: Word> State<W> {
         }
     }
 
-    /// The first instant, not before `now`, at which the bucket holds `cost`, or all that it can hold.
-    pub(super) fn next_free(&self, ticks: &Ticks, now: Instant, cost: u64) -> Instant {
-        let room = ticks.limit.saturating_sub(cost);
+    /// The first instant, not before `now`, at which the bucket holds `price`.
+    pub(super) fn next_free(&self, ticks: &Ticks, now: Instant, price: Price) -> Instant {
         loop {
             let seen = self.see(ticks, now);
             if self.next.load() == seen.next {
-                return if seen.ahead > room { seen.after(ticks, seen.ahead - room) } else { now };
+                let wait = seen.ahead.saturating_sub(price.room);
+                return if wait > 0 { after(seen.nanos, ticks.nanos(wait)) } else { now };
             }
         }
     }
@@ -151,29 +178,27 @@ impl<W: Word> State<W> {
         (next, seen.nanos >> new.epoch_shift)
     }
 
-    /// Both words, as they look at `now`.
-    #[inline(always)]
+    /// Both words, as they look at `now`, which may be in a later epoch.
     fn see(&self, ticks: &Ticks, now: Instant) -> Seen {
-        let next = self.next.load();
-        let epoch = self.epoch.load();
-        let mut nanos = now.as_nanos();
-        let mine = nanos >> ticks.epoch_shift;
-        if mine < epoch {
-            nanos = epoch << ticks.epoch_shift;
-        }
-        let (tick, begun) = ticks.at(nanos);
+        let (next, epoch) = (self.next.load(), self.epoch.load());
+        let mine = now.as_nanos() >> ticks.epoch_shift;
+        let nanos = if mine < epoch { epoch << ticks.epoch_shift } else { now.as_nanos() };
+        let tick = ticks.at(nanos).0;
         let ahead = next.wrapping_sub(tick) & W::MASK;
-        let behind = ahead > W::MASK / 4 * 3 || mine > epoch.saturating_add(1);
-        Seen { next, epoch, later: mine > epoch, nanos, tick, begun, ahead: if behind { 0 } else { ahead } }
+        let behind = ahead >= W::BEHIND || mine > epoch.saturating_add(1);
+        Seen { next, epoch, later: mine > epoch, nanos, tick, ahead: if behind { 0 } else { ahead } }
     }
 
-    /// Moves the words into the epoch of what was seen; if others moved them first, that is as good.
-    #[cold]
-    fn enter(&self, ticks: &Ticks, seen: &Seen) {
-        let ahead = seen.ahead.min(ticks.limit);
-        let next = seen.tick.wrapping_add(ahead) & W::MASK;
-        if next == seen.next || self.next.change(seen.next, next) {
-            self.epoch.change(seen.epoch, seen.nanos >> ticks.epoch_shift);
+    /// Moves the words, which were `next` and `epoch`, into the later epoch of `nanos`; if others moved them first, that is
+    /// as good.
+    fn enter(&self, ticks: &Ticks, nanos: u64, next: u64, epoch: u64) {
+        let mine = nanos >> ticks.epoch_shift;
+        let tick = ticks.at(nanos).0;
+        let ahead = next.wrapping_sub(tick) & W::MASK;
+        let behind = ahead >= W::BEHIND || mine > epoch + 1;
+        let entered = tick.wrapping_add(if behind { 0 } else { ahead.min(ticks.limit) }) & W::MASK;
+        if entered == next || self.next.change(next, entered) {
+            self.epoch.change(epoch, mine);
         }
     }
 }
@@ -188,15 +213,10 @@ struct Seen {
     nanos: u64,
     /// Its tick, with more bits than the word.
     tick: u64,
-    /// 1 if the tick began earlier than the instant.
-    begun: u64,
-    /// How far ahead of that `next` is.
+    /// How far ahead of the tick `next` is.
     ahead: u64,
 }
 
-impl Seen {
-    /// The instant that is `wait` ticks later.
-    fn after(&self, ticks: &Ticks, wait: u64) -> Instant {
-        Instant::from_nanos(self.nanos.saturating_add(ticks.nanos(wait)))
-    }
+fn after(nanos: u64, wait: u64) -> Instant {
+    Instant::from_nanos(nanos.saturating_add(wait))
 }

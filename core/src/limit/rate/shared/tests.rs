@@ -69,9 +69,9 @@ fn a_static_serves_all_threads() {
 
 #[test]
 fn what_they_weigh() {
-    assert_eq!(size_of::<SharedGcra>(), 120);
-    assert_eq!(size_of::<SharedGcra32>(), 120);
-    assert_eq!(size_of::<SplitGcra>(), 136);
+    assert_eq!(size_of::<SharedGcra>(), 136);
+    assert_eq!(size_of::<SharedGcra32>(), 128);
+    assert_eq!(size_of::<SplitGcra>(), 144);
     assert_eq!(size_of::<super::Share<'_>>(), 24);
 }
 
@@ -192,5 +192,119 @@ proptest! {
             }
         }
         assert_within(&quota, &admitted);
+    }
+}
+
+/// Four threads, each with a clock of its own that runs through 10 ms, ask for all there is. Whichever is ahead finds the
+/// bucket filled since the last one, so all of burst + rate × time goes, and not a cell more.
+fn all_that_there_is<A: FnMut(Instant) -> bool>(ask: impl Fn() -> A + Sync) -> u64 {
+    let work = |offset: u64| {
+        let mut ask = ask();
+        let mut admitted = 0;
+        for step in 0..=20_000 {
+            let now = at((step * 500 + offset).min(10_000_000));
+            while ask(now) {
+                admitted += 1;
+            }
+        }
+        admitted
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|i| scope.spawn(move || work(i * 100))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
+#[test]
+fn threads_get_exactly_what_there_is() {
+    // A cell each microsecond, on ticks of the narrow one.
+    let quota = quota(1_000_000, 1_000_000_000, 300);
+    let all = 300 + 10_000;
+    let wide = SharedGcra::new(quota);
+    assert_eq!(all_that_there_is(|| |now| wide.admit(now) == Admit::Yes), all);
+    let narrow = SharedGcra32::new(quota);
+    assert_eq!(all_that_there_is(|| |now| narrow.admit(now) == Admit::Yes), all);
+    let split = SplitGcra::new(quota, count(4), count(16));
+    let by_shares = all_that_there_is(|| {
+        let mut share = split.share().unwrap();
+        move |now| share.admit(now) == Admit::Yes
+    });
+    // Shares come with empty hands, and ask until theirs are empty.
+    assert_eq!(by_shares, all - 4 * 15);
+}
+
+#[test]
+fn more_at_once_than_the_burst_is_refused_for_good() {
+    let limit = SharedGcra::new(quota(5, 10, 3));
+    let over = crate::limit::OverBurst { burst: 3 };
+    assert_eq!(limit.admit_n(at(0), count(4)), Err(over));
+    assert_eq!(limit.admit_n(at(0), count(3)), Ok(Admit::Yes));
+    assert_eq!(limit.next_free_n(at(0), count(4)), Err(over));
+    let split = SplitGcra::new(quota(5, 10, 40), count(2), count(5));
+    assert_eq!((split.batch(), split.common_burst()), (5, 32));
+    let mut share = split.share().unwrap();
+    assert_eq!(share.admit_n(at(0), count(33)), Err(crate::limit::OverBurst { burst: 32 }));
+    assert_eq!(share.admit_n(at(0), count(32)), Ok(Admit::Yes));
+}
+
+#[test]
+fn a_burst_too_small_to_split_is_shared() {
+    for (burst, shares, batch) in [(1, 1, 1), (1, 4, 16), (2, 1, 16), (7, 4, 16), (8, 4, 16)] {
+        let split = SplitGcra::new(quota(1, 1_000, burst), count(shares), count(batch));
+        let most = split.batch() - 1;
+        assert!(2 * most * shares <= burst && split.batch() <= split.common_burst());
+        let mut hands: Vec<_> = (0..shares).map(|_| split.share().unwrap()).collect();
+        let admitted: usize = hands
+            .iter_mut()
+            .map(|hand| (0..2 * burst).filter(|_| hand.admit(at(0)) == Admit::Yes).count())
+            .sum();
+        assert_eq!(admitted as u32, split.common_burst(), "{burst} {shares} {batch}");
+    }
+}
+
+#[test]
+fn a_clock_that_leaps_ahead_and_back_refunds_nothing() {
+    for leap in [1u64 << 33, 1 << 40, 1 << 62, u64::MAX - 5] {
+        let (wide, narrow) = (SharedGcra::new(quota(1, 1_000, 2)), SharedGcra32::new(quota(1, 1_000, 2)));
+        let times = [leap, 5, leap, 5, leap].map(at);
+        assert_eq!(times.iter().filter(|now| wide.admit(**now) == Admit::Yes).count(), 2, "{leap}");
+        assert_eq!(times.iter().filter(|now| narrow.admit(**now) == Admit::Yes).count(), 2, "{leap}");
+        assert!(matches!(wide.admit(at(5)), Admit::No { retry_at } if retry_at >= at(leap)));
+        assert!(matches!(narrow.admit(at(5)), Admit::No { retry_at } if retry_at > at(5)));
+        assert!(matches!(narrow.admit(at(leap)), Admit::No { retry_at } if retry_at >= at(leap)));
+    }
+}
+
+proptest! {
+    /// Another quota finds as many cells in the bucket, as it does with one owner: to a nanosecond in the wide one.
+    #[test]
+    fn another_quota_keeps_the_cells(
+        quotas in prop::collection::vec((1u32..1_000, 1u64..1 << 40, 1u32..1_000), 2..6),
+        asks in prop::collection::vec((0u64..1 << 40, 1u32..50, 0usize..4), 1..40),
+    ) {
+        let quotas: Vec<_> = quotas.into_iter().map(|(cells, per, burst)| quota(cells, per, burst)).collect();
+        let (mut wide, mut narrow) = (SharedGcra::new(quotas[0]), SharedGcra32::new(quotas[0]));
+        let mut plain = Gcra::new(quotas[0]);
+        let mut now = 0;
+        for (step, n, change) in asks {
+            now += step;
+            if change == 0 {
+                let to = quotas[n as usize % quotas.len()];
+                wide.set_quota(at(now), to);
+                narrow.set_quota(at(now), to);
+                plain.set_quota(at(now), to);
+                prop_assert_eq!((wide.quota(), narrow.quota()), (to, to));
+            }
+            let free = plain.next_free(at(now));
+            let (by_wide, by_narrow) = (wide.next_free(at(now)), narrow.next_free(at(now)));
+            // What was rounded adds up, with each change by less than two nanoseconds of the cells' time then.
+            prop_assert!(by_wide >= free && by_narrow >= free, "{:?} {:?} {:?}", free, by_wide, by_narrow);
+            if wide.admit(at(now)) == Admit::Yes {
+                prop_assert_eq!(plain.admit(at(now)), Admit::Yes);
+                let _ = narrow.admit(at(now));
+            } else {
+                break;
+            }
+        }
     }
 }

@@ -2,23 +2,33 @@
 
 use crate::limit::rate::Quota;
 
+/// What is taken from a bucket, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Price {
+    pub(super) cost: u64,
+    /// How far ahead of the clock the bucket may be.
+    pub(super) room: u64,
+}
+
 /// How a limiter whose word has a given width counts time: a tick is `den / num` nanoseconds, exactly.
 ///
 /// A bucket is worth less than 1/16 of the word's range, and an epoch more than 1/16 and at most 1/8 of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticks {
+    /// What one cell costs.
+    pub(super) one: Price,
+    num: u64,
+    den: u64,
+    /// An epoch is 2^this nanoseconds.
+    pub(super) epoch_shift: u32,
+    /// Where `den` is not 1, `num / den` is `mul / 2^(64 + shift)` or less than 2^−(64 + `shift`) more.
+    shift: u32,
+    mul: u64,
+    /// What a full bucket is worth, in ticks, rounded down.
+    pub(super) limit: u64,
     /// What a cell costs, in ticks × 2^`fraction`, rounded up.
     cell: u64,
     fraction: u32,
-    /// An epoch is 2^this nanoseconds.
-    pub(super) epoch_shift: u32,
-    /// What a full bucket is worth, in ticks, rounded down.
-    pub(super) limit: u64,
-    num: u64,
-    den: u64,
-    /// `num / den` is `mul / 2^shift` or less than 2^−`shift` more.
-    mul: u64,
-    shift: u32,
     /// `den / num` is `inverse / 2^inverse_shift` or less than 2^−`inverse_shift` less.
     inverse: u64,
     inverse_shift: u32,
@@ -84,13 +94,16 @@ impl Ticks {
         let power_of_two = mul == 1 << 63;
         let epoch_shift = shift + bits - 67 + power_of_two as u32;
         let epoch_shift = if epoch_shift < 63 { epoch_shift } else { 63 };
-        Self { cell, fraction, epoch_shift, limit, num, den, mul, shift, inverse, inverse_shift }
+        // Whatever is not a whole number of ticks in a nanosecond is less than one of them.
+        let shift = shift.saturating_sub(64);
+        let one = price(cell, fraction, limit, 1);
+        Self { one, num, den, epoch_shift, shift, mul, limit, cell, fraction, inverse, inverse_shift }
     }
 
-    /// What `n` cells cost: no more than a bucket of whole ticks, rounded up to one more tick.
+    /// What `n` cells cost, no more than the burst: whole ticks, rounded up.
     #[inline]
-    pub(super) const fn cost(&self, n: u32) -> u64 {
-        (n as u64 * self.cell + ((1 << self.fraction) - 1)) >> self.fraction
+    pub(super) const fn price(&self, n: u32) -> Price {
+        price(self.cell, self.fraction, self.limit, n)
     }
 
     /// What `n` cells are worth that are given back: no more than they cost in any company, rounded down.
@@ -114,7 +127,7 @@ impl Ticks {
         if self.den == 1 {
             return (nanos.wrapping_mul(self.num), 0);
         }
-        let tick = ((nanos as u128 * self.mul as u128) >> self.shift) as u64;
+        let tick = ((nanos as u128 * self.mul as u128) >> 64) as u64 >> self.shift;
         // That is the tick or one too few. What is left is below 2 × den, which must be told from a difference that
         // wrapped; where it cannot be, the clock is a tick late.
         let left = nanos.wrapping_mul(self.num).wrapping_sub(tick.wrapping_mul(self.den));
@@ -124,7 +137,12 @@ impl Ticks {
 
     /// After so many nanoseconds at least `ticks` more have passed, whenever they begin; at most a tick longer than
     /// needed.
+    #[inline]
     pub(super) const fn nanos(&self, ticks: u64) -> u64 {
+        if self.num == 1 { ticks.saturating_mul(self.den) } else { self.fractions(ticks) }
+    }
+
+    const fn fractions(&self, ticks: u64) -> u64 {
         if self.den == 1 {
             return ticks.div_ceil(self.num);
         }
@@ -133,6 +151,12 @@ impl Ticks {
         let part = product & ((1 << self.inverse_shift) - 1) != 0;
         if nanos >= u64::MAX as u128 { u64::MAX } else { nanos as u64 + part as u64 }
     }
+}
+
+const fn price(cell: u64, fraction: u32, limit: u64, n: u32) -> Price {
+    let cost = (n as u64 * cell + ((1 << fraction) - 1)) >> fraction;
+    // What costs a tick more than the bucket holds is paid in full, but may go from a full bucket.
+    Price { cost, room: limit.saturating_sub(cost) }
 }
 
 /// `num / den` as a whole number of 64 bits, the first of them set, over a power of two, from below; and whether that is

@@ -2,7 +2,7 @@
 
 use super::limiter::limiter;
 use super::state::State;
-use super::ticks::Ticks;
+use super::ticks::{Price, Ticks};
 use crate::limit::Admit;
 use crate::limit::rate::{OverBurst, Quota};
 use crate::sync::AtomicU64;
@@ -48,7 +48,7 @@ use core::num::NonZeroU32;
 ///
 /// # Complexity
 ///
-/// *O*(1): two loads and a compare-and-swap for what is admitted, three loads for what is refused. 120 bytes, of which 16
+/// *O*(1): two loads and a compare-and-swap for what is admitted, three loads for what is refused. 136 bytes, of which 16
 /// change; put it on a cache line of its own if what lies beside it changes often.
 ///
 /// # Time

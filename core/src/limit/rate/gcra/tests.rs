@@ -1,6 +1,6 @@
 //! The generic cell rate algorithm against exact oracles, and the issues of its peers.
 
-#![allow(clippy::float_arithmetic)]
+#![allow(clippy::float_arithmetic, reason = "windows of several rates are checked in floats")]
 
 use super::*;
 use crate::limit::QuotaError;

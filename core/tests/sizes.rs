@@ -2,6 +2,7 @@
 
 use core::mem::size_of;
 use divvy::balance::{Fleet, LeastLoaded, WeightedLeastLoaded};
+use divvy::breaker::{Breaker, CountWindow, Pass, Rules, TimeWindow};
 use divvy::graph::Dag;
 use divvy::hash::Xxh3;
 use divvy::lease::{Lease, Leases};
@@ -53,6 +54,14 @@ fn limiters_of_many_cost_what_is_documented() {
     assert_eq!(size_of::<SlidingLog<Inline<100>>>(), 100 * 8 + 32);
     assert_eq!(size_of::<Keyed<Inline<100>>>(), 100 * 24 + 88);
     assert_eq!(each(size_of::<Hierarchy<Inline<200>>>(), size_of::<Hierarchy<Inline<100>>>()), 72);
+}
+
+#[test]
+fn a_breaker_costs_what_is_documented() {
+    assert_eq!((size_of::<Pass>(), size_of::<Rules>()), (16, 128));
+    assert_eq!(each(size_of::<CountWindow<Inline<104>>>(), size_of::<CountWindow<Inline<4>>>()), 8);
+    assert_eq!(each(size_of::<TimeWindow<Inline<110>>>(), size_of::<TimeWindow<Inline<10>>>()), 12);
+    assert!(size_of::<Breaker>() <= 528);
 }
 
 #[test]

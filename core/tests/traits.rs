@@ -6,6 +6,7 @@ use divvy::balance::{
     Outlier, OutlierConfig, P2c, Refusal, RoundRobin, SharedBalancer, SlowStart, Swept, Synced,
     WeightedLeastLoaded,
 };
+use divvy::breaker;
 use divvy::fixed::Q32;
 use divvy::graph::{ConnectError, Dag, NodeError, NodeId, NodeState};
 use divvy::hash::Xxh3;
@@ -44,6 +45,18 @@ fn values_are_plain() {
     is_plain::<(Crowded, KeyedStats, LevelId, Passage, Refund)>();
     is_plain::<(Budget, BudgetConfig, BudgetStats, Spend)>();
     is_plain::<(HedgeConfig, HedgeStats, HedgeStep, NoHedge)>();
+}
+
+#[test]
+fn what_a_breaker_says_is_plain() {
+    is_plain::<(breaker::Config, breaker::Rules, breaker::Confidence, breaker::Outcome, breaker::Pass)>();
+    is_plain::<(breaker::Admit, breaker::State, breaker::Cause, breaker::Counts, breaker::Transition)>();
+    is_plain::<breaker::Stats>();
+    is_error::<breaker::ConfigError>();
+    is_error::<breaker::WindowError>();
+    is_error::<breaker::Rejection>();
+    is_error::<breaker::Stale>();
+    moves::<breaker::Breaker>();
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) const NO_PROBE: u32 = u32::MAX;
 impl Pass {
     #[inline]
     pub(super) const fn new(began: Instant, id: u32, slot: u32) -> Self {
-        Self { began, ticket: (slot as u64) << 32 | id as u64 }
+        Self { began, ticket: ((slot as u64) << 32) | id as u64 }
     }
 
     /// The breaker's period; of a probe, its lease's generation.

@@ -64,7 +64,7 @@ use core::fmt;
 ///
 /// *O*(1) while closed or open, without a division. Half-open, admitting and completing are *O*(log probes), and
 /// [`state`](Self::state) and [`stats`](Self::stats) *O*(probes²). A trip costs what
-/// [`Backoff`](crate::retry::Backoff) costs.
+/// [`Backoff`](crate::retry::Backoff) costs. 528 bytes at most with 128 calls and 4 probes.
 ///
 /// # Time
 ///

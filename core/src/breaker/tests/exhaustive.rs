@@ -1,6 +1,7 @@
 //! Every state that a small breaker can reach, whatever its callers and their clock do.
 
 use super::*;
+use crate::breaker::plain::search::Alike;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::{println, vec};
 
@@ -14,7 +15,7 @@ struct World {
 }
 
 /// What makes two worlds behave alike: of a pass, whether it probes, and its age as far as it matters.
-type Key = (super::super::plain::search::Alike, Vec<(bool, u64)>);
+type Key = (Alike, Vec<(bool, u64)>);
 
 #[derive(Clone, Copy, Debug)]
 enum Action {

@@ -135,7 +135,7 @@ impl<S: Storage> CountWindow<S> {
 }
 
 const fn both(failed: bool, slow: bool) -> u64 {
-    failed as u64 | (slow as u64) << 32
+    failed as u64 | ((slow as u64) << 32)
 }
 
 impl<S: Storage> sealed::Window for CountWindow<S> {

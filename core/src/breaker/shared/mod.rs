@@ -28,7 +28,8 @@ use word::{Code, Word};
 ///
 /// It trips, waits and probes by the same [`Rules`] as the plain one, and called by one thread with a clock that does
 /// not go back it gives the same answers. What it leaves out is what each call would have to pay for: it does not
-/// count all calls since the start nor those it rejected, and it remembers no latest time.
+/// count all calls since the start nor those it rejected, it remembers no latest time, and once it is open it forgets what
+/// the window held.
 ///
 /// *When not to use it:* where one owner can have a [`Breaker`](super::Breaker), which is quicker and tells more.
 ///

@@ -4,15 +4,18 @@
 //! a bound breaks, the exit code is 1. All seeds are fixed, so every run gives the same figures.
 
 mod balance;
+mod breaker;
 mod dag;
 mod figure;
 mod learning;
 mod lease;
 mod limit;
+mod limit_shared;
 mod memory;
 mod partition;
 mod policies;
 mod priority;
+mod protection;
 mod queueing;
 mod retry;
 mod ring;
@@ -37,7 +40,9 @@ fn main() -> ExitCode {
         dag::figures(),
         priority::figures(),
         sched::figures(),
+        breaker::figures(),
         limit::figures(),
+        limit_shared::figures(),
         retry::figures(),
         partition::figures(),
         ring::figures(),
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
         weighted::figures(),
         lease::figures(),
         queueing::figures(),
+        protection::figures(),
         memory::figures(),
     ]
     .concat();

@@ -187,7 +187,7 @@ fn threads_lose_no_withdrawal_tower_resilience_370() {
                 scope.spawn(move || {
                     let mut granted = 0;
                     for step in 0..5_000 {
-                        if (step + thread) % 2 == 0 {
+                        if (step + thread).is_multiple_of(2) {
                             shared.deposit(at(step.into()));
                         }
                         granted += u32::from(shared.withdraw(at(step.into())) == Spend::Yes);

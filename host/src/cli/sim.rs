@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Result, suggest};
 use crate::sim::builtin::{self, Kind as Loaded};
 use crate::sim::race::{self, Traffic};
 use crate::sim::scenario::Scenario;
-use crate::sim::{chain, report, trace};
+use crate::sim::{chain, herd, partition, report, trace};
 use crate::table;
 use divvy::balance::Kind;
 use std::path::PathBuf;
@@ -19,7 +19,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXITS, after_long_help = LONG)]
 pub(super) struct Args {
-    /// The scenario file (TOML), or `cascade`, `retry-storm` [default: ten servers, one of them slow]
+    /// The scenario file (TOML), or `cascade`, `retry-storm`,
+    /// `thundering-herd`, `hot-partition` [default: ten servers, one of them slow]
     scenario: Option<PathBuf>,
 
     /// Requests that really came, from a CSV file with the columns arrival, key, cost
@@ -70,6 +71,8 @@ Examples:
   divvy sim --digest --seed 7                     the same on every machine
   divvy sim cascade                               five services, one of them slow
   divvy sim retry-storm                           how many calls become of one
+  divvy sim thundering-herd                       10,000 workers, one task: who wakes
+  divvy sim hot-partition                         90 % of the requests to 1 % of the keys
 
 host/docs/sim.md has every key of a scenario, and what the columns mean.";
 
@@ -81,7 +84,36 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         None => None,
     };
     let mut scenario = match loaded {
-        Some(Loaded::Chain(scenario)) => return protections(&args, &scenario),
+        Some(Loaded::Chain(scenario)) => {
+            args.without_policies(&scenario.name)?;
+            let rows = chain::race::race(&scenario, args.seed)?;
+            args.show(
+                || chain::report::digests(&rows),
+                || chain::report::json(&scenario, &rows, args.seed),
+                || chain::report::table(&scenario, &rows, args.seed),
+            );
+            return Ok(Exit::Done);
+        }
+        Some(Loaded::Herd(scenario)) => {
+            args.without_policies(&scenario.name)?;
+            let rows = herd::race(&scenario, args.seed)?;
+            args.show(
+                || herd::digests(&rows),
+                || herd::json(&scenario, &rows, args.seed),
+                || herd::table(&scenario, &rows, args.seed),
+            );
+            return Ok(Exit::Done);
+        }
+        Some(Loaded::Partition(scenario)) => {
+            args.without_policies(&scenario.name)?;
+            let rows = partition::race(&scenario, args.seed)?;
+            args.show(
+                || partition::digests(&rows),
+                || partition::json(&scenario, &rows, args.seed),
+                || partition::table(&scenario, &rows, args.seed),
+            );
+            return Ok(Exit::Done);
+        }
         Some(Loaded::Servers(scenario)) => Some(*scenario),
         None => None,
     };
@@ -98,34 +130,38 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     let traffic = requests.as_deref().map_or(Traffic::Drawn, Traffic::Trace);
     let rows = race::race(&scenario, traffic, &kinds, args.seed)?;
-    if args.digest {
-        super::print(report::digests(&rows).as_bytes());
-    } else if args.json {
-        super::print(report::json(&scenario, &rows, args.seed).as_bytes());
-    } else {
-        table::print(&report::table(&scenario, &rows, args.seed));
-    }
+    args.show(
+        || report::digests(&rows),
+        || report::json(&scenario, &rows, args.seed),
+        || report::table(&scenario, &rows, args.seed),
+    );
     Ok(Exit::Done)
 }
 
-/// The same requests against each protection of a chain.
-fn protections(args: &Args, scenario: &chain::scenario::Scenario) -> Result<Exit> {
-    let useless = [("--policies", args.policies.is_some()), ("--trace", args.trace.is_some())];
-    if let Some((option, _)) = useless.iter().find(|(_, given)| *given) {
-        let message =
-            format!("{option} is for scenarios of servers, and `{}` is one of services", scenario.name);
-        return Err(Diagnostic::new(Exit::Usage, message)
-            .help("leave it out; what is compared are the [[protection]] of the scenario"));
+impl Args {
+    /// Prints what was asked for.
+    fn show(
+        &self,
+        digests: impl FnOnce() -> String,
+        json: impl FnOnce() -> String,
+        people: impl FnOnce() -> String,
+    ) {
+        if self.digest {
+            super::print(digests().as_bytes());
+        } else if self.json {
+            super::print(json().as_bytes());
+        } else {
+            table::print(&people());
+        }
     }
-    let rows = chain::race::race(scenario, args.seed)?;
-    if args.digest {
-        super::print(chain::report::digests(&rows).as_bytes());
-    } else if args.json {
-        super::print(chain::report::json(scenario, &rows, args.seed).as_bytes());
-    } else {
-        table::print(&chain::report::table(scenario, &rows, args.seed));
+
+    /// What is of use for servers alone was not given.
+    fn without_policies(&self, scenario: &str) -> Result<()> {
+        let given = [("--policies", self.policies.is_some()), ("--trace", self.trace.is_some())];
+        let Some((option, _)) = given.iter().find(|(_, given)| *given) else { return Ok(()) };
+        let message = format!("{option} is for scenarios of servers, and `{scenario}` has none");
+        Err(Diagnostic::new(Exit::Usage, message).help("leave it out; the scenario says what is compared"))
     }
-    Ok(Exit::Done)
 }
 
 const DEFAULT: [&str; 5] = ["random", "round-robin", "least-loaded", "p2c", "prequal"];

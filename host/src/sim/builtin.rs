@@ -1,7 +1,7 @@
 //! Scenarios that come with the command, and which kind of scenario a file is.
 
-use super::chain;
 use super::scenario::Scenario;
+use super::{chain, herd, partition};
 use crate::config;
 use crate::diagnostic::{Diagnostic, Result, Source, suggest};
 use crate::exit::Exit;
@@ -9,9 +9,11 @@ use std::path::Path;
 use toml::de::DeTable;
 
 /// Each is a file of `host/examples/sim`, to copy and to change.
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 4] = [
     ("cascade", include_str!("../../examples/sim/cascade.toml")),
     ("retry-storm", include_str!("../../examples/sim/retry-storm.toml")),
+    ("thundering-herd", include_str!("../../examples/sim/thundering-herd.toml")),
+    ("hot-partition", include_str!("../../examples/sim/hot-partition.toml")),
 ];
 
 /// What a scenario is about.
@@ -21,6 +23,10 @@ pub(crate) enum Kind {
     Servers(Box<Scenario>),
     /// Protections between services.
     Chain(chain::scenario::Scenario),
+    /// Who is woken for a task.
+    Herd(herd::Scenario),
+    /// Where requests go whose keys are hot.
+    Partition(partition::Scenario),
 }
 
 /// The scenario at `path`, or the one that comes with the command under this name.
@@ -31,12 +37,16 @@ pub(crate) fn load(path: &Path) -> Result<Kind> {
         None => config::read(path, "scenario").map_err(|error| unknown(path).unwrap_or(error))?,
     };
     let name = source.path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let is_chain = DeTable::parse(&source.text).is_ok_and(|table| {
-        let table = table.get_ref();
-        table.contains_key("service") || table.contains_key("protection")
-    });
-    if is_chain {
+    let sections: Vec<String> = DeTable::parse(&source.text)
+        .map(|table| table.get_ref().keys().map(|key| key.get_ref().to_string()).collect())
+        .unwrap_or_default();
+    let has = |names: &[&str]| sections.iter().any(|section| names.contains(&section.as_str()));
+    if has(&["service", "protection"]) {
         chain::scenario::parse(&source, name).map(Kind::Chain)
+    } else if has(&["herd"]) {
+        herd::parse(&source, name).map(Kind::Herd)
+    } else if has(&["partition"]) {
+        partition::parse(&source, name).map(Kind::Partition)
     } else {
         Scenario::parse(&source, name).map(|scenario| Kind::Servers(Box::new(scenario)))
     }

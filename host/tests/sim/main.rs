@@ -1,6 +1,8 @@
 //! `divvy sim` from outside: what users meet.
 
 mod bad_input;
+mod builtin;
+mod chain;
 mod figures;
 
 use std::path::Path;

@@ -183,7 +183,7 @@ fn read_gap(source: &Source, value: &Value<'_>) -> Result<Duration> {
 }
 
 /// The tables of a list such as [[service]].
-fn tables<'a>(top: &Section<'a>, key: &str, example: &str) -> Result<Vec<Section<'a>>> {
+pub(in crate::sim) fn tables<'a>(top: &Section<'a>, key: &str, example: &str) -> Result<Vec<Section<'a>>> {
     let source = top.source;
     let brackets = || format!("write [[{key}]], with two brackets");
     let none = |at| {
@@ -208,7 +208,7 @@ fn tables<'a>(top: &Section<'a>, key: &str, example: &str) -> Result<Vec<Section
 }
 
 /// The text at `key`, which the table must have, and which no other has.
-fn own_name(section: &Section<'_>, taken: &[String]) -> Result<String> {
+pub(in crate::sim) fn own_name(section: &Section<'_>, taken: &[String]) -> Result<String> {
     let source = section.source;
     let kind = &section.name;
     let Some(value) = section.get("name") else {
@@ -226,7 +226,7 @@ fn own_name(section: &Section<'_>, taken: &[String]) -> Result<String> {
     Ok(name.to_owned())
 }
 
-fn count(section: &Section<'_>, key: &str, least: u64, most: u64) -> Result<Option<u32>> {
+pub(in crate::sim) fn count(section: &Section<'_>, key: &str, least: u64, most: u64) -> Result<Option<u32>> {
     let value = section.get(key);
     value.map(|value| whole(section.source, key, value, least, most).map(|n| n as u32)).transpose()
 }
@@ -335,7 +335,11 @@ fn read_retries(section: &Section<'_>) -> Result<Option<Backoff>> {
 }
 
 /// What the core says is wrong: message and remedy.
-fn refused(source: &Source, at: std::ops::Range<usize>, error: &dyn Display) -> Box<Diagnostic> {
+pub(in crate::sim) fn refused(
+    source: &Source,
+    at: std::ops::Range<usize>,
+    error: &dyn Display,
+) -> Box<Diagnostic> {
     let text = error.to_string();
     let (message, help) = text.split_once("; ").unwrap_or((text.as_str(), "change this value"));
     source.error(at, message).help(help)

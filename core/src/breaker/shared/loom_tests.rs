@@ -1,6 +1,7 @@
 //! Every interleaving of two threads, as far as so many forced switches go.
 
 use super::super::Config;
+use super::slot::generation;
 use super::window::sealed::SharedWindow as _;
 use super::*;
 use crate::fixed::Q32;
@@ -10,7 +11,7 @@ use core::time::Duration;
 use loom::sync::Arc;
 use loom::thread;
 
-type Shared = SharedBreaker<SharedCountWindow<Inline<1>>, Inline<2>>;
+type Shared = SharedBreaker<SharedCountWindow<Inline<2>>, Inline<2>>;
 
 /// Open for 100 ns, probes of 10 ns.
 fn config() -> Config {
@@ -174,6 +175,45 @@ fn loom_a_late_outcome_changes_nothing() {
             assert_eq!(breaker.complete(at(1), next, Outcome::Failure), Ok(None));
         }
         assert_eq!(breaker.stats(at(1)).window, Counts { calls: 2, failures: 2, slow: 0 });
+    });
+}
+
+/// Nor does it take anything from the new period: what it wrote would bear the old number.
+#[test]
+fn loom_a_late_outcome_wipes_nothing_off() {
+    model("shared breaker, an outcome beside a reset and a call", 3, 2, || {
+        let breaker = Arc::new(breaker(config(), 8));
+        let late = pass(&breaker, 0);
+        both(
+            &breaker,
+            move |breaker| _ = breaker.complete(at(1), late, Outcome::Failure),
+            |breaker| {
+                _ = breaker.reset(at(1));
+                let next = pass(breaker, 1);
+                assert_eq!(breaker.complete(at(1), next, Outcome::Failure), Ok(None));
+            },
+        );
+        assert_eq!(breaker.stats(at(1)).window, Counts { calls: 1, failures: 1, slow: 0 });
+    });
+}
+
+/// Two failures in different words, which it takes both of to trip: one of the two threads sees both.
+#[test]
+fn loom_failures_in_different_words_are_seen() {
+    model("shared breaker, two failures in two words", 3, 2, || {
+        let rate = Q32::from_ratio(2, 9).unwrap();
+        let breaker = Arc::new(breaker(config().failure_rate(rate).minimum(1), 16));
+        for _ in 0..7 {
+            let pass = pass(&breaker, 0);
+            assert_eq!(breaker.complete(at(0), pass, Outcome::Success), Ok(None));
+        }
+        let passes = [pass(&breaker, 0), pass(&breaker, 0)];
+        let (one, other) = both(
+            &breaker,
+            move |breaker| breaker.complete(at(1), passes[0], Outcome::Failure),
+            move |breaker| breaker.complete(at(1), passes[1], Outcome::Failure),
+        );
+        assert_eq!([one, other].into_iter().filter(|answer| matches!(answer, Ok(Some(_)))).count(), 1);
     });
 }
 

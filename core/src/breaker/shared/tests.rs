@@ -1,4 +1,5 @@
 use super::super::{Breaker, Confidence, Config, CountWindow, TimeWindow, WindowError};
+use super::slot::generation;
 use super::window::sealed::SharedWindow as _;
 use super::*;
 use crate::fixed::Q32;

@@ -265,6 +265,7 @@ impl<R: Storage> Jobs<R> {
         self.places.get(line.head as usize)
     }
 
+    #[cfg(feature = "alloc")]
     pub(super) fn capacity(&self) -> u32 {
         self.places.capacity() as u32
     }

@@ -29,7 +29,7 @@ pub use self::tier::{Discipline, Fault, Outage, Tier, TierError};
 use self::edge::Edge;
 use self::engine::Arrival;
 use self::figures::Counts;
-use self::jobs::{Jobs, Line, NONE};
+use self::jobs::{Jobs, Line};
 use crate::Instant;
 use crate::fixed::Q32;
 use crate::sketch::Histogram;
@@ -169,6 +169,7 @@ impl Chain<crate::storage::Heap, crate::storage::Heap, crate::storage::Heap> {
     ///
     /// [`ConfigError`].
     pub fn with_capacity(config: Config, tiers: u32, jobs: u32) -> Result<Self, ConfigError> {
+        use self::jobs::NONE;
         use crate::storage::{Heap, HeapList};
         if [0, NONE].contains(&tiers) || [0, NONE].contains(&jobs) {
             return Err(ConfigError::Capacity);

@@ -64,6 +64,12 @@ macro_rules! limiter {
                 (self.ticks, self.quota) = (ticks, quota);
             }
 
+            /// When the present epoch began.
+            #[cfg(all(test, not(divvy_loom)))]
+            pub(super) fn epoch_began(&self) -> u64 {
+                self.state.epoch() << self.ticks.epoch_shift
+            }
+
             /// How long an epoch is.
             #[cfg(all(test, divvy_loom))]
             pub(super) const fn epoch_nanos(&self) -> u64 {

@@ -50,7 +50,7 @@ use core::num::NonZeroU32;
 /// are out of order: a time that is older than what others came with may be refused although theirs was admitted, and
 /// refunds nothing. In any interval of length *L* by the times they came with, at most `burst + L × cells / per` cells
 /// are admitted, in whatever order they came. A time older than the present epoch (a power of two of nanoseconds, at
-/// least 4 s and the burst's time) counts as its beginning.
+/// least 4 s and the burst's time) counts as its beginning, which others have seen.
 ///
 /// # Concurrency
 ///

@@ -169,6 +169,11 @@ impl<W: Word> State<W> {
         }
     }
 
+    #[cfg(all(test, not(divvy_loom)))]
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load()
+    }
+
     /// Both words for the ticks of another quota, with as many cells in the bucket, to the tick below.
     pub(super) fn carry(&self, ticks: &Ticks, now: Instant, new: &Ticks) -> (u64, u64) {
         let seen = self.see(ticks, now);

@@ -117,7 +117,8 @@ proptest! {
             let cell = quota.per_nanos() / u64::from(quota.cells());
             let now = if back == 0 { latest.saturating_sub(cell.saturating_mul(by)) } else { latest };
             match wide.admit_n(at(now), count(n)) {
-                Ok(Admit::Yes) => by_wide.push((now, n)),
+                // An older time than the epoch is its beginning.
+                Ok(Admit::Yes) => by_wide.push((now.max(wide.epoch_began()), n)),
                 Ok(Admit::No { retry_at }) => {
                     prop_assert!(retry_at > at(now) || now == u64::MAX);
                     prop_assert_eq!(wide.next_free_n(at(now), count(n)), Ok(retry_at));
@@ -128,7 +129,7 @@ proptest! {
                 Err(over) => prop_assert!(over.burst < n),
             }
             match narrow.admit_n(at(now), count(n)) {
-                Ok(Admit::Yes) => by_narrow.push((now, n)),
+                Ok(Admit::Yes) => by_narrow.push((now.max(narrow.epoch_began()), n)),
                 Ok(Admit::No { retry_at }) => {
                     prop_assert!(retry_at > at(now) || now == u64::MAX);
                     prop_assert_eq!(narrow.next_free_n(at(now), count(n)), Ok(retry_at));
@@ -195,7 +196,7 @@ proptest! {
     }
 }
 
-/// Four threads, each with a clock of its own that runs through 10 ms, ask for all there is. Whichever is ahead finds the
+/// One asks for the burst; then four threads, each with a clock of its own that runs through 10 ms, for all there is. Whichever is ahead finds the
 /// bucket filled since the last one, so all of burst + rate × time goes, and not a cell more.
 fn all_that_there_is<A: FnMut(Instant) -> bool>(ask: impl Fn() -> A + Sync) -> u64 {
     let work = |offset: u64| {
@@ -209,10 +210,17 @@ fn all_that_there_is<A: FnMut(Instant) -> bool>(ask: impl Fn() -> A + Sync) -> u
         }
         admitted
     };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|i| scope.spawn(move || work(i * 100))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    })
+    let mut first = ask();
+    let mut at_once = 0;
+    while first(at(0)) {
+        at_once += 1;
+    }
+    drop(first);
+    at_once
+        + std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|i| scope.spawn(move || work(i * 100))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
+        })
 }
 
 #[test]
@@ -276,7 +284,7 @@ fn a_clock_that_leaps_ahead_and_back_refunds_nothing() {
 }
 
 proptest! {
-    /// Another quota finds as many cells in the bucket, as it does with one owner: to a nanosecond in the wide one.
+    /// Another quota finds no more cells in the bucket than it does with one owner.
     #[test]
     fn another_quota_keeps_the_cells(
         quotas in prop::collection::vec((1u32..1_000, 1u64..1 << 40, 1u32..1_000), 2..6),
@@ -285,7 +293,7 @@ proptest! {
         let quotas: Vec<_> = quotas.into_iter().map(|(cells, per, burst)| quota(cells, per, burst)).collect();
         let (mut wide, mut narrow) = (SharedGcra::new(quotas[0]), SharedGcra32::new(quotas[0]));
         let mut plain = Gcra::new(quotas[0]);
-        let mut now = 0;
+        let (mut now, mut narrow_went_along) = (0, true);
         for (step, n, change) in asks {
             now += step;
             if change == 0 {
@@ -297,11 +305,12 @@ proptest! {
             }
             let free = plain.next_free(at(now));
             let (by_wide, by_narrow) = (wide.next_free(at(now)), narrow.next_free(at(now)));
-            // What was rounded adds up, with each change by less than two nanoseconds of the cells' time then.
-            prop_assert!(by_wide >= free && by_narrow >= free, "{:?} {:?} {:?}", free, by_wide, by_narrow);
+            // What was rounded is never given away.
+            prop_assert!(by_wide >= free, "{:?} {:?}", free, by_wide);
+            prop_assert!(by_narrow >= free || !narrow_went_along, "{:?} {:?}", free, by_narrow);
             if wide.admit(at(now)) == Admit::Yes {
                 prop_assert_eq!(plain.admit(at(now)), Admit::Yes);
-                let _ = narrow.admit(at(now));
+                narrow_went_along &= narrow.admit(at(now)) == Admit::Yes;
             } else {
                 break;
             }

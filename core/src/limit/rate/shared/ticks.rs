@@ -68,11 +68,13 @@ impl Ticks {
         let by_time = per / cells / finest;
         let by_room = most / burst;
         let whole = if by_time < by_room { by_time } else { by_room };
-        if whole > 0 {
-            let common = gcd(whole * cells, per);
+        let common = gcd(whole * cells, per);
+        // See `at` for the second condition: a period of less than 292 years.
+        if whole > 0 && per / common < 1 << 63 {
             return Self::with(bits, whole * cells / common, per / common, whole, 0, burst * whole);
         }
-        // Many cells in a tick: what they cost together is rounded up.
+        // Many cells in a tick, or a part of one in 2³² parts of a tick: what they cost together is rounded up.
+        let most = if whole > 0 { (1 << 28) - 2 } else { most };
         let nanos = bucket.div_ceil(cells as u128);
         let fitting = nanos.div_ceil(most as u128 - 1);
         let tick = if fitting < finest as u128 { finest as u128 } else { fitting };
@@ -128,10 +130,9 @@ impl Ticks {
             return (nanos.wrapping_mul(self.num), 0);
         }
         let tick = ((nanos as u128 * self.mul as u128) >> 64) as u64 >> self.shift;
-        // That is the tick or one too few. What is left is below 2 × den, which must be told from a difference that
-        // wrapped; where it cannot be, the clock is a tick late.
+        // That is the tick or one too few. What is left is below 2 × den, so it fits.
         let left = nanos.wrapping_mul(self.num).wrapping_sub(tick.wrapping_mul(self.den));
-        let next = (left >= self.den && self.den < 1 << 63) as u64;
+        let next = (left >= self.den) as u64;
         (tick + next, (left != self.den * next) as u64)
     }
 

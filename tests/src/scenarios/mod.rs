@@ -23,6 +23,7 @@ mod gcra_cells;
 mod hash;
 mod hash_partition;
 mod hedge;
+mod herd;
 mod hierarchical;
 mod hierarchy;
 mod histogram;
@@ -55,6 +56,7 @@ mod ring_audit;
 mod rng;
 mod round_robin;
 mod sched;
+mod sim_chain;
 mod sim_dispatch;
 mod sliding_log;
 mod slow_start;
@@ -132,6 +134,8 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "sched", run: sched::run },
     Scenario { name: "sim-stealing", run: stealing::run },
     Scenario { name: "sim-dispatch", run: sim_dispatch::run },
+    Scenario { name: "sim-chain", run: sim_chain::run },
+    Scenario { name: "herd", run: herd::run },
     Scenario { name: "round-robin", run: round_robin::run },
     Scenario { name: "random", run: random::run },
     Scenario { name: "least-response-time", run: least_response_time::run },

@@ -5,11 +5,12 @@ use super::bounds::is_used;
 use crate::time::{Instant, saturating_nanos};
 
 /// Fewer calls than this are no sample: a mean of them says little.
-const FEWEST: u32 = 8;
-/// More calls than this are not waited for in a probe.
-const MOST_PROBED: u32 = 64;
-/// How many round trips lie between two probes, at least. A probe takes about three at half the limit.
-const ROUNDS_BETWEEN: u64 = 16;
+const FEWEST: u32 = 16;
+/// How many round trips lie between two probes at first, and after the limit has doubled or halved. A probe takes about five
+/// at half the limit.
+const FEW_ROUNDS: u64 = 16;
+/// How many lie between them at least, after that.
+const MANY_ROUNDS: u64 = 64;
 /// How many round trips a probe may take before it is given up.
 const PATIENCE: u64 = 8;
 /// Latencies are taken as at most this, 13 days, so that a round's sum fits.
@@ -86,6 +87,8 @@ pub(super) struct Meter {
     /// How long to wait from one probe to the next; doubles up to `every`.
     wait: u64,
     due: u64,
+    /// When the next probe is due if the limit has become another by far.
+    early: u64,
     /// 0 before the first round.
     base: u64,
     /// The limit at the last probe.
@@ -105,6 +108,7 @@ impl Meter {
             every,
             wait: 0,
             due: 0,
+            early: 0,
             base: 0,
             limit_then: 0,
             is_probed: false,
@@ -140,17 +144,18 @@ impl Meter {
             Phase::Drain { held, until } => {
                 if sample.in_flight <= held {
                     self.phase = Phase::Probe { held, until };
-                    self.next_round(now, self.base);
+                    // Those that are out now may have queued.
+                    self.next_round(now, self.base.saturating_mul(2));
                 }
                 None
             }
             Phase::Probe { held, .. } => {
                 self.add(now, sample)?;
-                if self.tally.ended < held.clamp(FEWEST, MOST_PROBED) {
+                // Two round trips.
+                if self.tally.ended < held.saturating_mul(2).max(FEWEST) {
                     return None;
                 }
-                self.base = self.tally.mean().unwrap_or(self.base);
-                self.is_probed = true;
+                self.learn(self.tally.mean().unwrap_or(self.base));
                 self.end_probe(now, limit);
                 None
             }
@@ -184,15 +189,21 @@ impl Meter {
 
     fn close(&mut self, rtt: Option<u64>) -> Round {
         if let Some(rtt) = rtt {
-            if self.base == 0 {
+            // Faster than with less: the base was too high, unless it is luck. The mean of n calls is off by about 1/√n.
+            let luck = self.base / u64::from(self.tally.ended.isqrt().max(1)) * 4;
+            if self.base == 0 || rtt.saturating_add(luck) < self.base {
                 self.base = rtt;
-            } else if rtt < self.base {
-                // Faster than with less: the base was too high. A quarter of the way, for it may have been luck.
-                self.base -= (self.base - rtt).div_ceil(4);
             }
         }
         let base = self.base.max(1);
         Round { rtt: rtt.unwrap_or(base), base, most: self.tally.most, dropped: self.tally.dropped > 0 }
+    }
+
+    /// Takes a latency without a queue into the base: averaged with what it was, unless it is another by far.
+    fn learn(&mut self, rtt: u64) {
+        let is_near = rtt.abs_diff(self.base) <= self.base / 8 * 3;
+        self.base = if is_near { self.base.midpoint(rtt) } else { rtt };
+        self.is_probed = true;
     }
 
     fn next_round(&mut self, now: u64, settle: u64) {
@@ -201,24 +212,25 @@ impl Meter {
     }
 
     fn consider_probe(&mut self, now: u64, round: &Round, limit: u32, min: u32) {
-        let least = round.rtt.saturating_mul(ROUNDS_BETWEEN);
         if self.wait == 0 {
-            self.wait = least.min(self.every);
-            self.due = now.saturating_add(self.wait);
-            self.limit_then = limit;
+            self.schedule(now, limit, round.rtt);
         }
-        // What shrank the limit by half may be a server that has become slower.
-        let has_halved = limit <= self.limit_then / 2;
-        if now < self.due && !has_halved {
+        // What shrank the limit may be a server that has become slower; and a base that was good enough for few calls need
+        // not be for many.
+        let is_other = limit <= self.limit_then / 2 || limit / 2 >= self.limit_then;
+        if now < self.due && !(is_other && now >= self.early) {
             return;
         }
         let held = (limit.min(round.most) / 2).max(min);
         let is_confirmed = self.is_probed
             && !is_used(round.most, limit)
             && round.rtt <= self.base.saturating_add(self.base / 8);
+        if held >= limit {
+            // With fewer it cannot be measured.
+            self.learn(round.rtt);
+        }
         if held >= limit || is_confirmed {
-            // Nothing to learn, or nothing to doubt.
-            self.schedule(now, limit, least);
+            self.schedule(now, limit, round.rtt);
             return;
         }
         let until = now.saturating_add(round.rtt.saturating_mul(PATIENCE));
@@ -227,13 +239,15 @@ impl Meter {
 
     fn end_probe(&mut self, now: u64, limit: u32) {
         self.phase = Phase::Open;
-        self.schedule(now, limit, self.base.saturating_mul(ROUNDS_BETWEEN));
+        self.schedule(now, limit, self.base);
         self.next_round(now, self.base);
     }
 
-    fn schedule(&mut self, now: u64, limit: u32, least: u64) {
-        self.wait = self.wait.saturating_mul(2).min(self.every).max(least);
+    fn schedule(&mut self, now: u64, limit: u32, rtt: u64) {
+        let (few, many) = (rtt.saturating_mul(FEW_ROUNDS), rtt.saturating_mul(MANY_ROUNDS));
+        self.wait = self.wait.saturating_mul(2).clamp(few, many.max(self.every));
         self.due = now.saturating_add(self.wait);
+        self.early = now.saturating_add(few);
         self.limit_then = limit;
     }
 }

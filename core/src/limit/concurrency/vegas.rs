@@ -80,8 +80,8 @@ impl Vegas {
         Self {
             bounds,
             limit: bounds.initial,
-            alpha: Q32::ONE,
-            beta: Q32::from_int(2),
+            alpha: Q32::from_bits(1 << 31),
+            beta: Q32::from_bits(3 << 31),
             is_starting: true,
             meter: Meter::new(10_000_000_000),
         }
@@ -137,9 +137,7 @@ impl Vegas {
             // Half of what is too much: the rest shows in the next round.
             let excess = (queue - alpha - (beta - alpha) / 2).div_ceil(2);
             self.limit = out.saturating_sub(u32::try_from(excess).unwrap_or(u32::MAX)).max(min);
-        } else if queue >= alpha.max(1) {
-            self.is_starting = false;
-        } else if is_used(round.most, self.limit) {
+        } else if queue < alpha.max(1) && is_used(round.most, self.limit) {
             let step = if self.is_starting { self.limit / 2 } else { self.limit.isqrt() / 2 };
             self.limit = self.limit.saturating_add(step.max(1)).min(max);
         }

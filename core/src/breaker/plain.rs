@@ -309,6 +309,12 @@ impl<W: Window, P: Storage> Breaker<W, P> {
         self.last
     }
 
+    /// The calls that it judges by.
+    #[must_use]
+    pub const fn window(&self) -> &W {
+        &self.window
+    }
+
     /// What it goes by.
     #[must_use]
     pub const fn rules(&self) -> &Rules {

@@ -104,6 +104,16 @@ impl<S: Storage> CountWindow<S> {
         self.size
     }
 
+    /// How each call that it holds went, the oldest first: whether it failed, whether it was slow.
+    pub fn iter(&self) -> impl Iterator<Item = (bool, bool)> {
+        // Places are taken downwards, so the next one is the oldest call's, unless it is still empty.
+        let older = if self.full { 0..self.left } else { 0..0 };
+        older.rev().chain((self.left..self.size).rev()).map(|place| {
+            let [failures, slows] = self.words.get((place / WORD) as usize).copied().unwrap_or_default();
+            (failures >> (place % WORD) & 1 == 1, slows >> (place % WORD) & 1 == 1)
+        })
+    }
+
     /// The next call's place: a word, and a bit in it.
     #[inline]
     const fn place(&self) -> (usize, u32) {
@@ -193,5 +203,33 @@ impl<const N: usize> CountWindow<Inline<N>> {
     pub(in crate::breaker) fn bits(&self) -> std::vec::Vec<u32> {
         let words = self.words.iter().flatten().copied();
         words.chain([self.left, u32::from(self.full)]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sealed::Window;
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+    use std::vec::Vec;
+
+    proptest! {
+        #[test]
+        fn it_lists_the_last_calls_in_their_order(size in 1u32..=96, calls: Vec<(bool, bool)>) {
+            let mut window = CountWindow::<Inline<3>>::new().last(size).unwrap();
+            let mut last = VecDeque::new();
+            for (failed, slow) in calls {
+                match failed || slow {
+                    true => window.bad(Instant::ZERO, failed, slow),
+                    false => window.success(Instant::ZERO),
+                }
+                last.push_back((failed, slow));
+                if last.len() > size as usize {
+                    last.pop_front();
+                }
+                prop_assert!(window.iter().eq(last.iter().copied()));
+            }
+        }
     }
 }

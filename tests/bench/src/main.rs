@@ -9,6 +9,7 @@ mod balance;
 mod breaker;
 mod deque;
 mod hash;
+mod limit;
 mod machine;
 mod mpmc;
 mod partition;
@@ -51,6 +52,7 @@ const BENCHES: &[Bench] = &[
         rounds: 21,
         run: breaker::table,
     },
+    Bench { name: "limit", about: "rate limiters", rounds: 21, run: limit::table },
     Bench { name: "partition", about: "cutting work", rounds: 21, run: partition::table },
     Bench { name: "sketch", about: "counting heavy keys and values", rounds: 21, run: sketch::table },
     Bench { name: "hash", about: "XXH3-64", rounds: 21, run: hash::table },

@@ -13,7 +13,7 @@ use core::num::NonZeroU32;
 ///
 /// One word says when the bucket is full again, in ticks that wrap around; the other one, which seldom changes, which
 /// epoch of the clock is meant. The quota's rate is exact, but time counts in ticks, of which a cell has a whole number:
-/// between 8 and 16 ns, or up to 2⁻²⁷ of the burst's time if that is longer. A cell may have to wait for the next tick, and so
+/// between 8 and 20 ns, or up to 2⁻²⁶ of the burst's time if that is longer. A cell may have to wait for the next tick, and so
 /// may the last one of a burst that comes all at one instant between two ticks: what is rounded is never given away. Only for quotas of
 /// more than 125 million cells a second a tick holds many cells, and what one call asks for is rounded up to whole ticks.
 ///

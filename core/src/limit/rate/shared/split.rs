@@ -53,7 +53,7 @@ use core::num::NonZeroU32;
 ///
 /// *O*(1). A cell from the hand costs a subtraction in memory of the share's owner; a batch what
 /// [`SharedGcra32::admit`](super::SharedGcra32::admit) does, once or twice. A refusal is remembered, and costs a comparison until it
-/// is over. 144 bytes and 32 for each share, which lies wherever its owner puts it: on the owner's stack or in its own memory.
+/// is over. 144 bytes and 24 for each share, which lies wherever its owner puts it: on the owner's stack or in its own memory.
 ///
 /// # Time
 ///

@@ -12,6 +12,7 @@ mod scenes;
 pub use conformance::{digests, golden_digests};
 #[cfg(feature = "scenes")]
 pub use scenes::{
-    ActivityKind, ChainPlan, ChainSim, DispatchSim, EventKind, HotPartition, Place, RingPlan, RunTimes,
-    StealingSim, Take, Traffic, Victim, policies, ring_algorithms,
+    ActivityKind, BreakerSim, ChainPlan, ChainSim, Coming, Deed, DispatchSim, EventKind, HedgingSim,
+    HotPartition, LimiterSim, Place, RingPlan, RunTimes, StealingSim, Take, Traffic, Victim, policies,
+    ring_algorithms,
 };

@@ -1,6 +1,9 @@
 import init from "./pkg/divvy.js";
 import { byId, html } from "./dom.js";
+import { breaker } from "./scenes/breaker/scene.js";
+import { hedging } from "./scenes/hedging/scene.js";
 import { hot } from "./scenes/hot/scene.js";
+import { limiter } from "./scenes/limiter/scene.js";
 import { race } from "./scenes/race/scene.js";
 import { ring } from "./scenes/ring/scene.js";
 import { rings } from "./scenes/rings/scene.js";
@@ -11,7 +14,7 @@ import { start } from "./shell.js";
 
 try {
   await init();
-  start([stealing, ring, rings, race, hot, stale, slow]);
+  start([stealing, ring, rings, race, hot, stale, slow, breaker, limiter, hedging]);
   document.documentElement.dataset["ready"] = "true";
   // The scenarios are a module of their own, larger than all else: it comes when the reader does.
   const coming = new IntersectionObserver(

@@ -39,7 +39,18 @@ test("the links lead to every scene, and each keeps its state", async () => {
     const names = await page
       .locator("#scenes a")
       .evaluateAll((links) => links.map((link) => link.id.slice(3)));
-    assert.deepEqual(names, ["stealing", "ring", "rings", "race", "hot", "stale", "slow"]);
+    assert.deepEqual(names, [
+      "stealing",
+      "ring",
+      "rings",
+      "race",
+      "hot",
+      "stale",
+      "slow",
+      "breaker",
+      "limiter",
+      "hedging",
+    ]);
     for (const name of names.slice(1)) {
       await page.locator(`#to-${name}`).focus();
       await page.keyboard.press("Enter");
@@ -54,7 +65,7 @@ test("the links lead to every scene, and each keeps its state", async () => {
     assert.equal(await time(page), 420);
     // The way back through the browser's history.
     await page.goBack();
-    await page.waitForSelector("html[data-scene=slow]");
+    await page.waitForSelector(`html[data-scene=${names.at(-1)}]`);
   });
   await visit("#nowhere", async (page) => {
     const note = await page.textContent("#notes .note");

@@ -34,7 +34,11 @@ pub(crate) fn load(path: &Path) -> Result<Kind> {
     let builtin = BUILTIN.iter().find(|(name, _)| Path::new(name) == path);
     let source = match builtin {
         Some((name, text)) => Source::new(Path::new(&format!("{name}.toml")), (*text).to_owned()),
-        None => config::read(path, "scenario").map_err(|error| unknown(path).unwrap_or(error))?,
+        None => config::read(path, "scenario").map_err(|error| {
+            unknown(path).unwrap_or_else(|| {
+                error.or_help("`divvy sim` takes the path of a scenario file; without one it runs an example")
+            })
+        })?,
     };
     let name = source.path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let sections: Vec<String> = DeTable::parse(&source.text)

@@ -380,12 +380,16 @@ fn read_protections(
             row.deadlines = boolean(source, "deadlines", value)?;
         }
         let on = read_on(&section, &scenario.services)?;
-        for (at, (tier, link)) in row.tiers.iter_mut().enumerate() {
+        for (at, place) in row.tiers.iter_mut().enumerate() {
+            // Read for each, so that a mistake is one wherever it stands.
+            let (mut tier, mut link) = *place;
+            read_tier(&section, &mut tier)?;
+            read_link(&section, &mut link, &services[at])?;
             if on.as_ref().is_none_or(|on| on.contains(&at)) {
-                read_tier(&section, tier)?;
+                place.0 = tier;
                 // What users do is theirs; a protection stands between services.
                 if at > 0 || on.is_some() {
-                    read_link(&section, link, &services[at])?;
+                    place.1 = link;
                 }
             }
         }

@@ -17,6 +17,7 @@ pub(crate) enum Look {
 
 /// A policy of the library by its name, or one that believes old reports.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each dispatcher, and most are the large one")]
 pub(crate) enum Chooser {
     Library(AnyPolicy),
     Told { look: Look, reported: Vec<u32> },

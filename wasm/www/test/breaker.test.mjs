@@ -99,6 +99,20 @@ test("whoever comes sees it trip, probe and close; wrong links are named", async
   });
 });
 
+test("the text tells the truth about being sure", async () => {
+  await visit("#breaker?window=40&minimum=40&sure=yes&log=&t=0", async (page) => {
+    const trips = (window) =>
+      module(page, `({ BreakerSim }) => new BreakerSim(${window}, 50, ${window}, true, 5, 2).summary()[7]`);
+    const text = (await page.textContent("#scene-breaker .prose")).replace(/\s+/g, " ");
+    const [few, many] = [await trips(10), await trips(40)];
+    assert.ok(text.includes(`that takes ${few} of 10 calls, but ${many} of 40 are enough`), `${few} ${many}`);
+    assert.equal(
+      await page.textContent("#scene-breaker h1"),
+      `${many} of 40 calls fail. Who should still call?`,
+    );
+  });
+});
+
 test("it fits narrow screens, and turns dark", async () => {
   const options = { viewport: { width: 360, height: 740 }, reducedMotion: "reduce", colorScheme: "dark" };
   await visitWith(options, "#breaker", async (page) => {

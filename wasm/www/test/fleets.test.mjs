@@ -202,7 +202,7 @@ test("what links get wrong is named in every scene", async () => {
 
 test("narrow screens show the picture first, without sideways scrolling; dark turns dark", async () => {
   const options = { viewport: { width: 320, height: 740 }, reducedMotion: "reduce", colorScheme: "dark" };
-  for (const scene of ["race", "stale", "slow", "hot", "rings"]) {
+  for (const scene of ["race", "stale", "slow", "hot", "rings", "breaker", "limiter", "hedging"]) {
     await visitWith(options, `#${scene}?t=9000`, async (page) => {
       assert.ok((await width(page)) <= 320, scene);
       const top = (selector) =>

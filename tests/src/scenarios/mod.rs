@@ -5,10 +5,13 @@ mod anchor;
 mod annealed;
 mod balance_hash;
 mod balance_shared;
+mod bulkhead;
 mod breaker;
 mod breaker_shared;
 mod budget;
 mod c3;
+mod codel;
+mod concurrency;
 mod consistent;
 mod dag;
 mod deque;
@@ -67,6 +70,7 @@ mod space_saving;
 mod stealing;
 mod subset;
 mod thompson;
+mod throttle;
 mod traffic;
 mod ucb;
 mod weighted_least_loaded;
@@ -148,4 +152,10 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "slow-start", run: slow_start::run },
     Scenario { name: "balance-shared", run: balance_shared::run },
     Scenario { name: "breaker-shared", run: breaker_shared::run },
+    Scenario { name: "aimd", run: concurrency::aimd },
+    Scenario { name: "vegas", run: concurrency::vegas },
+    Scenario { name: "gradient", run: concurrency::gradient },
+    Scenario { name: "bulkhead", run: bulkhead::run },
+    Scenario { name: "codel", run: codel::run },
+    Scenario { name: "throttle", run: throttle::run },
 ];

@@ -114,11 +114,11 @@ fn limits_rest_near_the_capacity_of_the_server() {
                 let most = f64::from(workers);
                 let (vegas, _, used) = rests(&mut Vegas::new(bounds(1, 2_000, initial)), workers, is_random);
                 assert!(vegas > 0.95 * most && vegas < most + 3.5 * most.sqrt(), "{vegas} of {workers}");
-                assert!(used > 0.9, "{used}");
+                assert!(used > 0.85, "{used}");
                 let (gradient, _, used) =
                     rests(&mut Gradient::new(bounds(1, 2_000, initial)), workers, is_random);
                 assert!(gradient > 0.95 * most && gradient < 1.7 * most, "{gradient} of {workers}");
-                assert!(used > 0.9, "{used}");
+                assert!(used > 0.85, "{used}");
             }
         }
     }
@@ -242,7 +242,9 @@ fn the_limit_follows_a_server_that_changes() {
     ] {
         let mut server = Loop::new(100, 10 * MS);
         server.run(&mut *limit, 5 * SECOND);
-        (0..50).for_each(|_| drop(server.free.pop()));
+        for _ in 0..50 {
+            server.free.pop();
+        }
         let (mean, _) = server.run(&mut *limit, 25 * SECOND);
         assert!(mean > 48.0 && mean < 85.0, "halved: {mean}");
         let now = server.now;
@@ -337,10 +339,19 @@ proptest! {
         let mut bulkhead = Bulkhead::<Inline<PLACES>>::new(3, Duration::from_nanos(timeout));
         // Those that are out, in the order in which they began; those that are not.
         let (mut out, mut over): (Vec<(Lease, u64)>, Vec<Lease>) = (Vec::new(), Vec::new());
-        let (mut told, mut latest, mut limit) = (1_000u64, 1_000u64, 3u32);
+        let (mut told, mut latest, mut limit) = (1_000u64, 0u64, 3u32);
         let mut expired = 0;
         let due = |began: u64, latest: u64| began.saturating_add(timeout) <= latest;
         for op in ops {
+            if matches!(op, Op::Admit | Op::Reclaim | Op::Complete(_)) {
+                // What it was told is what it knows.
+                let told_of = match op {
+                    Op::Complete(i) if i % 2 == 0 => !out.is_empty(),
+                    Op::Complete(_) => !over.is_empty(),
+                    _ => true,
+                };
+                latest = if told_of { latest.max(told) } else { latest };
+            }
             match op {
                 Op::Admit => {
                     for _ in 0..2 {
@@ -361,7 +372,10 @@ proptest! {
                         }
                     }
                 }
-                Op::Complete(i) if i % 2 == 0 && !out.is_empty() => {
+                Op::Complete(i) if i % 2 == 0 => {
+                    if out.is_empty() {
+                        continue;
+                    }
                     let i = i % out.len();
                     let (lease, began) = out[i];
                     let in_flight = out.len() as u32;
@@ -390,11 +404,10 @@ proptest! {
                     }
                 }
                 Op::Limit(new) => { limit = new; bulkhead.set_limit(new); }
-                Op::Pass(nanos) => { told = latest + nanos; latest = told; }
+                Op::Pass(nanos) => { told = latest.max(told) + nanos; }
                 Op::Back(nanos) => told = latest - nanos.min(latest),
                 Op::Complete(_) => {}
             }
-            // Times that were only passed have not been told yet.
             let stats = bulkhead.stats();
             prop_assert_eq!((stats.in_flight as usize, stats.expired), (out.len(), expired));
             prop_assert_eq!(stats.admitted, stats.completed + stats.expired + u64::from(stats.in_flight));

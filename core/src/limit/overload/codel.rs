@@ -383,7 +383,7 @@ impl Packet {
 
 /// `interval / √count`, within a nanosecond.
 pub(super) fn spacing(interval: u64, count: u32) -> u64 {
-    // The root with 32 fraction bits.
-    let root = (u128::from(count.max(1)) << 64).isqrt();
-    ((u128::from(interval) << 32) / root) as u64
+    // The root with 48 fraction bits.
+    let root = (u128::from(count.max(1)) << 96).isqrt();
+    ((u128::from(interval) << 48) / root) as u64
 }

@@ -145,7 +145,7 @@ impl LoadShed {
     /// Says how high the load is now: 1 is full.
     pub fn observe(&mut self, load: Q32) {
         let mut dropping = usize::from(self.dropping);
-        while dropping < 4 && load >= self.levels[dropping].0 && load < Q32::MAX {
+        while dropping < 4 && load >= self.levels[dropping].0 && self.levels[dropping].0 < Q32::MAX {
             dropping += 1;
         }
         while dropping > 0 && load < self.levels[dropping - 1].1 {

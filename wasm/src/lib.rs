@@ -5,14 +5,19 @@
 
 #[cfg(feature = "conformance")]
 mod conformance;
+#[cfg(any(feature = "protection", feature = "scenes"))]
+mod number;
+#[cfg(feature = "protection")]
+mod protection;
 #[cfg(feature = "scenes")]
 mod scenes;
 
 #[cfg(feature = "conformance")]
 pub use conformance::{digests, golden_digests};
+#[cfg(feature = "protection")]
+pub use protection::{BreakerSim, ChainPlan, ChainSim, Coming, Deed, HedgingSim, HerdSim, LimiterSim};
 #[cfg(feature = "scenes")]
 pub use scenes::{
-    ActivityKind, BreakerSim, ChainPlan, ChainSim, Coming, Deed, DispatchSim, EventKind, HedgingSim,
-    HotPartition, LimiterSim, Place, RingPlan, RunTimes, StealingSim, Take, Traffic, Victim, policies,
-    ring_algorithms,
+    ActivityKind, DispatchSim, EventKind, HotPartition, Place, RingPlan, RunTimes, StealingSim, Take,
+    Traffic, Victim, policies, ring_algorithms,
 };

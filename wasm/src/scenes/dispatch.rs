@@ -10,9 +10,9 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::number::{fraction, instant, instant_millis, millis};
 use super::told::Chooser;
 use super::traffic::Traffic;
+use crate::number::{fraction, instant, instant_millis, millis};
 
 /// Requests that may be in the simulation at once.
 const REQUESTS: u32 = 20_000;

@@ -11,7 +11,7 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::number::{MAX_SEED, fraction, whole};
+use crate::number::{MAX_SEED, fraction, whole};
 
 const MAX_PARTS: u64 = 32;
 const MAX_KEYS: u64 = 100_000;

@@ -8,7 +8,7 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::number::{fraction, whole};
+use crate::number::{fraction, whole};
 
 const MAX_NODES: u64 = 64;
 const MAX_WEIGHT: u64 = 16;

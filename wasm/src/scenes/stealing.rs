@@ -10,7 +10,7 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::{Take, Victim};
-use super::number::{MAX_SEED, instant, instant_millis, millis, whole};
+use crate::number::{MAX_SEED, instant, instant_millis, millis, whole};
 
 const MAX_WORKERS: u64 = 64;
 const MAX_TASKS: u64 = 10_000;

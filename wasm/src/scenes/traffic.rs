@@ -10,7 +10,7 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::RunTimes;
-use super::number::{MAX_SEED, whole};
+use crate::number::{MAX_SEED, whole};
 
 const MAX_SERVERS: u64 = 64;
 const MAX_DISPATCHERS: u64 = 64;

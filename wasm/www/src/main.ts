@@ -1,9 +1,6 @@
 import init from "./pkg/divvy.js";
 import { byId, html } from "./dom.js";
-import { breaker } from "./scenes/breaker/scene.js";
-import { hedging } from "./scenes/hedging/scene.js";
 import { hot } from "./scenes/hot/scene.js";
-import { limiter } from "./scenes/limiter/scene.js";
 import { race } from "./scenes/race/scene.js";
 import { ring } from "./scenes/ring/scene.js";
 import { rings } from "./scenes/rings/scene.js";
@@ -14,7 +11,14 @@ import { start } from "./shell.js";
 
 try {
   await init();
-  start([stealing, ring, rings, race, hot, stale, slow, breaker, limiter, hedging]);
+  await start([
+    ...([stealing, ring, rings, race, hot, stale, slow] as const),
+    ...["breaker", "limiter", "hedging", "cascade", "retry-storm", "herd"].map((name) => ({
+      name,
+      // A module of their own, too: who looks at a ring does not wait for it.
+      load: async () => (await import("./protection.js")).protection(name),
+    })),
+  ]);
   document.documentElement.dataset["ready"] = "true";
   // The scenarios are a module of their own, larger than all else: it comes when the reader does.
   const coming = new IntersectionObserver(

@@ -26,6 +26,12 @@ export interface Scene {
   figures?(): Record<string, string>;
 }
 
+/** A scene whose code comes when the reader does. */
+export interface Coming {
+  readonly name: string;
+  load(): Promise<Scene>;
+}
+
 /** The question on top of the scene. */
 export function ask(place: Place, question: string): void {
   const heading = place.article.querySelector("h1");

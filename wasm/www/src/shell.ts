@@ -3,16 +3,19 @@
 import { Address, target } from "./address.js";
 import { byId, html } from "./dom.js";
 import { clip } from "./params.js";
-import type { Scene } from "./scene.js";
+import type { Coming, Scene } from "./scene.js";
 
-/** Shows the scene that the address names, and follows it. */
-export function start(scenes: readonly [Scene, ...Scene[]]): void {
+/** Shows the scene that the address names, and follows it. The first one is shown when this is done. */
+export async function start(scenes: readonly [Scene, ...(Scene | Coming)[]]): Promise<void> {
   const address = new Address();
   const notes = byId("notes", HTMLDivElement);
   const [first] = scenes;
   let leave = () => {};
+  let turn = 0;
 
-  function show(): void {
+  async function show(): Promise<void> {
+    const own = ++turn;
+    delete document.documentElement.dataset["scene"];
     leave();
     // What the scene before this one wanted to write would take the reader back there.
     address.forget();
@@ -39,12 +42,22 @@ export function start(scenes: readonly [Scene, ...Scene[]]): void {
     const strip = byId("scenes", HTMLElement);
     const current = tab(scene.name);
     strip.scrollLeft = current.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
-    document.title = scene.title;
 
     const article = byId(`scene-${scene.name}`, HTMLElement);
     const stage = html("div", { class: "stage" });
     article.querySelector("header")?.after(stage);
-    const unmount = scene.mount({
+    leave = () => stage.remove();
+    let here: Scene;
+    try {
+      here = "load" in scene ? await scene.load() : scene;
+    } catch (error) {
+      if (own === turn) note([`This scene could not be loaded: ${String(error)}.`]);
+      return;
+    }
+    // The reader may have gone on meanwhile.
+    if (own !== turn) return;
+    document.title = here.title;
+    const unmount = here.mount({
       ...{ article, stage, query, note },
       keep: (query) => {
         address.set({ scene: scene.name, query });
@@ -58,16 +71,16 @@ export function start(scenes: readonly [Scene, ...Scene[]]): void {
       stage.remove();
     };
     document.documentElement.dataset["scene"] = scene.name;
-    document.documentElement.dataset["figures"] = JSON.stringify(scene.figures?.() ?? {});
+    document.documentElement.dataset["figures"] = JSON.stringify(here.figures?.() ?? {});
   }
 
-  window.addEventListener("hashchange", show);
+  window.addEventListener("hashchange", () => void show());
   window.addEventListener("pagehide", () => address.flush());
   byId("skip", HTMLAnchorElement).addEventListener("click", (event) => {
     event.preventDefault();
     byId("picture", HTMLElement).focus();
   });
-  show();
+  await show();
 }
 
 /** The link to a scene. */

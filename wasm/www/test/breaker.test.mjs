@@ -16,14 +16,18 @@ test("the window, the state and its changes are the library's", async () => {
   await visit(LINK, async (page) => {
     await shoot(page, "breaker");
     assert.equal(await written(page), LINK);
-    const counted = await module(page, ({ BreakerSim }) => {
-      const sim = new BreakerSim(8, 50, 8, false, 5, 2);
-      const deeds = { s: "succeed", f: "fail", l: "slow", n: "vanish", w: "wait", d: "skip" };
-      for (const letter of "ssssffsffsdnnsdds") sim.act(deeds[letter]);
-      const [now, state] = sim.summary();
-      const [changes, causes] = [[...sim.changes()], sim.causes()];
-      return { now, state, window: [...sim.window()], changes, causes };
-    });
+    const counted = await module(
+      page,
+      ({ BreakerSim }) => {
+        const sim = new BreakerSim(8, 50, 8, false, 5, 2);
+        const deeds = { s: "succeed", f: "fail", l: "slow", n: "vanish", w: "wait", d: "skip" };
+        for (const letter of "ssssffsffsdnnsdds") sim.act(deeds[letter]);
+        const [now, state] = sim.summary();
+        const [changes, causes] = [[...sim.changes()], sim.causes()];
+        return { now, state, window: [...sim.window()], changes, causes };
+      },
+      "protection",
+    );
     const now = await summary(page);
     assert.equal(now.now, counted.now);
     assert.equal(await state(page), ["closed", "open", "half-open"][counted.state]);
@@ -102,7 +106,11 @@ test("whoever comes sees it trip, probe and close; wrong links are named", async
 test("the text tells the truth about being sure", async () => {
   await visit("#breaker?window=40&minimum=40&sure=yes&log=&t=0", async (page) => {
     const trips = (window) =>
-      module(page, `({ BreakerSim }) => new BreakerSim(${window}, 50, ${window}, true, 5, 2).summary()[7]`);
+      module(
+        page,
+        `({ BreakerSim }) => new BreakerSim(${window}, 50, ${window}, true, 5, 2).summary()[7]`,
+        "protection",
+      );
     const text = (await page.textContent("#scene-breaker .prose")).replace(/\s+/g, " ");
     const [few, many] = [await trips(10), await trips(40)];
     assert.ok(text.includes(`that takes ${few} of 10 calls, but ${many} of 40 are enough`), `${few} ${many}`);

@@ -62,8 +62,8 @@ export async function written(page) {
 }
 
 /** Follows a link within the page. */
-export function follow(page, link) {
-  return page.evaluate(
+export async function follow(page, link) {
+  await page.evaluate(
     (link) =>
       new Promise((resolve) => {
         // A link to where the page is already would change nothing.
@@ -73,6 +73,8 @@ export function follow(page, link) {
       }).then(() => undefined),
     link,
   );
+  // A scene whose module is still to come is not shown at once.
+  await page.waitForSelector("html[data-scene]");
 }
 
 /** The cells of each row of a table, trimmed. */
@@ -99,19 +101,22 @@ export function ends(page) {
 }
 
 /** What `ask` answers, given the library as the page loads it. */
-export async function module(page, ask) {
-  const name = (await readdir(join(DIST, "assets"))).find((name) => /^divvy_bg.*\.wasm$/.test(name));
-  const glue = await readFile(new URL("../src/pkg/divvy.js", import.meta.url), "utf8");
+export async function module(page, ask, which = "divvy") {
+  const name = (await readdir(join(DIST, "assets"))).find(
+    (name) => name.startsWith(`${which}_bg`) && name.endsWith(".wasm"),
+  );
+  const glue = await readFile(new URL(`../src/pkg/${which}.js`, import.meta.url), "utf8");
   return page.evaluate(
-    async ([glue, wasm, ask]) => {
+    async ([glue, wasm, ask, which]) => {
       const address = URL.createObjectURL(new Blob([glue], { type: "text/javascript" }));
-      window.library ??= import(address).then(async (library) => {
+      window.libraries ??= {};
+      window.libraries[which] ??= import(address).then(async (library) => {
         await library.default({ module_or_path: new URL(wasm, location.href) });
         return library;
       });
-      return (0, eval)(ask)(await window.library);
+      return (0, eval)(ask)(await window.libraries[which]);
     },
-    [glue, `assets/${name}`, ask.toString()],
+    [glue, `assets/${name}`, ask.toString(), which],
   );
 }
 

@@ -50,6 +50,9 @@ test("the links lead to every scene, and each keeps its state", async () => {
       "breaker",
       "limiter",
       "hedging",
+      "cascade",
+      "retry-storm",
+      "herd",
     ]);
     for (const name of names.slice(1)) {
       await page.locator(`#to-${name}`).focus();
@@ -115,16 +118,18 @@ test("a module that does not come is said", async () => {
 
 test("the code is small enough to send", async () => {
   const assets = join(DIST, "assets");
-  const bytes = { first: 0, later: 0 };
+  const bytes = { first: 0, protection: 0, later: 0 };
   for (const name of await readdir(assets)) {
     if (!/\.(js|wasm)$/.test(name)) continue;
-    // The conformance scenarios come when the reader comes to them.
-    const when = name.startsWith("conformance") ? "later" : "first";
+    // The scenes about protection and the conformance scenarios come when the reader comes to them.
+    const later = name.startsWith("conformance") ? "later" : "first";
+    const when = name.startsWith("protection") ? "protection" : later;
     bytes[when] += gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
   }
   console.log(
-    `playground: ${bytes.first} bytes of code, compressed, and ${bytes.later} of conformance after that`,
+    `playground: ${bytes.first} bytes of code, compressed, ${bytes.protection} more for protection, ${bytes.later} of conformance`,
   );
   assert.ok(bytes.first > 0 && bytes.first < 200_000, `${bytes.first} bytes`);
+  assert.ok(bytes.protection > 0 && bytes.protection < 200_000, `${bytes.protection} bytes`);
   assert.ok(bytes.later > 0 && bytes.later < 450_000, `${bytes.later} bytes`);
 });

@@ -11,7 +11,8 @@ use crate::run::Run;
 use crate::toolchain::{Compiler, Library, Toolchain, WASM32};
 
 /// The modules that the page loads: the crate's feature, and what the module is called.
-const MODULES: [(&str, &str); 2] = [("scenes", "divvy"), ("conformance", "conformance")];
+const MODULES: [(&str, &str); 3] =
+    [("scenes", "divvy"), ("protection", "protection"), ("conformance", "conformance")];
 
 /// Builds the modules, their glue and the page; each program goes through `execute`.
 pub(crate) fn build_playground(

@@ -77,11 +77,17 @@ export class Lines {
     for (const { value, label } of frame.marks ?? []) if (value <= frame.most) across(value, label, "bound");
     if (frame.axis) {
       for (const time of ticks(scale)) {
-        const anchor = time === 0 ? "start" : "middle";
+        const last = scale.x(time) > scale.width - 24;
+        const anchor = time === 0 ? "start" : last ? "end" : "middle";
         back.append(
           svg(
             "text",
-            { class: "tick", x: scale.x(time), y: this.bottom + 16, "text-anchor": anchor },
+            {
+              class: "tick",
+              x: last ? scale.width - 2 : scale.x(time),
+              y: this.bottom + 16,
+              "text-anchor": anchor,
+            },
             `${time / 1000}${frame.unit ?? " s"}`,
           ),
         );

@@ -1,7 +1,7 @@
 // What a link to the scene says.
 
 import { whole, word, type Param, type Spec } from "../../params.js";
-import type { Deed } from "../../pkg/divvy.js";
+import type { Deed } from "../../pkg/protection.js";
 
 /** Things done in a second of the reader. */
 export const SPEEDS = [1, 3, 10] as const;

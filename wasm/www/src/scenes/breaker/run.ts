@@ -1,6 +1,6 @@
 // What the library's breaker makes of what was done, step by step.
 
-import { BreakerSim } from "../../pkg/divvy.js";
+import { BreakerSim } from "../../pkg/protection.js";
 import { rows } from "../../rows.js";
 import { DEEDS, isLetter, type Letter, type Params } from "./params.js";
 

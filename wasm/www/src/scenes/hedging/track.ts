@@ -1,6 +1,6 @@
 // The calls of the library's simulation with and without hedging, moment by moment.
 
-import { HedgingSim } from "../../pkg/divvy.js";
+import { HedgingSim } from "../../pkg/protection.js";
 import { rows } from "../../rows.js";
 import type { Params } from "./params.js";
 

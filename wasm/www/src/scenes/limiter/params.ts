@@ -2,7 +2,7 @@
 
 import { SPEEDS } from "../../fleet/film.js";
 import { MAX_SEED, whole, word, type Spec } from "../../params.js";
-import type { Coming } from "../../pkg/divvy.js";
+import type { Coming } from "../../pkg/protection.js";
 
 /** The quota from half time on, in percent of the first one. */
 export const CHANGES = [10, 25, 50, 100, 200, 400] as const;

@@ -1,6 +1,6 @@
 // What the library's limiters do with the same cells, moment by moment.
 
-import { LimiterSim } from "../../pkg/divvy.js";
+import { LimiterSim } from "../../pkg/protection.js";
 import { rows } from "../../rows.js";
 import type { Params } from "./params.js";
 

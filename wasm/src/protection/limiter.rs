@@ -13,7 +13,7 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::Coming;
-use super::number::{MAX_SEED, instant, instant_millis, whole};
+use crate::number::{MAX_SEED, instant, instant_millis, whole};
 
 const MAX_CELLS: u64 = 1_000;
 const MAX_LOAD: u64 = 1_000;

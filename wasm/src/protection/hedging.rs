@@ -14,7 +14,7 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::number::{MAX_SEED, instant, millis, whole};
+use crate::number::{MAX_SEED, instant, millis, whole};
 
 const MAX_STALLS: u64 = 1_000;
 /// A thousand calls a second.

@@ -14,7 +14,7 @@ use divvy::storage::Heap;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::number::{MAX_SEED, fraction, instant, instant_millis, millis, whole};
+use crate::number::{MAX_SEED, instant, instant_millis, millis, whole};
 
 /// Users' requests and attempts that may be in the simulation at once.
 const JOBS: u32 = 50_000;
@@ -25,8 +25,8 @@ const WINDOWS: u32 = 240;
 const MAX_RATE: u64 = 10_000;
 const MAX_MILLIS: u64 = 600_000;
 
-/// Services A to E, each of which calls the next, and what stands between them. Twenty workers each, whose own work takes
-/// 10 ms on average; fifty requests may wait.
+/// Services A to E, each of which calls the next, and what stands between them. A, B and C have forty workers, D and E twenty;
+/// a request takes 5 ms of a worker's own time on average, at D 10 ms; a hundred may wait.
 #[wasm_bindgen]
 #[derive(Clone, Debug)]
 pub struct ChainPlan {
@@ -40,6 +40,7 @@ pub struct ChainPlan {
     places: Option<u32>,
     deadlines: bool,
     fallback: bool,
+    needs: Q32,
 }
 
 #[wasm_bindgen]
@@ -60,6 +61,14 @@ impl ChainPlan {
         Ok(())
     }
 
+    /// So many `percent` (0 to 100) of the requests need D; C answers the others by itself.
+    #[wasm_bindgen(js_name = needD)]
+    pub fn need_d(&mut self, percent: f64) -> Result<(), JsError> {
+        let percent = whole("percent", percent, 0, 100).map_err(|message| JsError::new(&message))?;
+        self.needs = Q32::from_ratio(percent, 100).unwrap_or(Q32::ONE);
+        Ok(())
+    }
+
     /// D fails every request `from` one time `until` another, in milliseconds.
     #[wasm_bindgen(js_name = failD)]
     pub fn fail_d(&mut self, from: f64, until: f64) -> Result<(), JsError> {
@@ -68,9 +77,9 @@ impl ChainPlan {
         Ok(())
     }
 
-    /// A caller waits so many `millis` (1 to 600,000) for E, and each service before it a fifth of that longer.
+    /// D waits so many `millis` (1 to 10,000) for E, C twice as long for D, and so on up to the users.
     pub fn timeouts(&mut self, millis: f64) -> Result<(), JsError> {
-        let patience = whole("millis", millis, 1, MAX_MILLIS).map_err(|message| JsError::new(&message))?;
+        let patience = whole("millis", millis, 1, 10_000).map_err(|message| JsError::new(&message))?;
         self.patience = Some(Duration::from_millis(patience));
         Ok(())
     }
@@ -91,8 +100,8 @@ impl ChainPlan {
         self.breaker = on;
     }
 
-    /// At most so many calls (1 to 1,000) of each service by the one before it are under way at once.
-    pub fn bulkheads(&mut self, places: f64) -> Result<(), JsError> {
+    /// At most so many calls (1 to 1,000) of D are under way at once.
+    pub fn bulkhead(&mut self, places: f64) -> Result<(), JsError> {
         let places = whole("places", places, 1, 1_000).map_err(|message| JsError::new(&message))?;
         self.places = Some(places as u32);
         Ok(())
@@ -124,11 +133,14 @@ impl ChainPlan {
             places: None,
             deadlines: false,
             fallback: false,
+            needs: Q32::ONE,
         })
     }
 
     fn tier(&self, tier: u32) -> Tier {
-        let spec = Tier::new().workers(20).queue(50).service(Service::exponential(Duration::from_millis(10)));
+        let workers = if tier < ILL { 40 } else { 20 };
+        let work = Duration::from_millis(if tier == ILL { 10 } else { 5 });
+        let spec = Tier::new().workers(workers).queue(100).service(Service::exponential(work));
         match self.outage {
             Some(outage) if tier == ILL => spec.outage(outage),
             _ => spec,
@@ -138,7 +150,7 @@ impl ChainPlan {
     fn link(&self, tier: u32) -> Result<Link, String> {
         let mut link = Link::new();
         if let Some(patience) = self.patience {
-            link = link.timeout(patience + patience * (SERVICES - 1 - tier) / 5);
+            link = link.timeout(patience * (1 << (SERVICES - 1 - tier)));
         }
         if let Some(attempts) = NonZeroU32::new(self.attempts).filter(|attempts| attempts.get() > 1) {
             let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200))
@@ -148,7 +160,7 @@ impl ChainPlan {
         if self.budget {
             link = link.budget(BudgetConfig::new().share(1, 10).floor(1));
         }
-        if let Some(places) = self.places {
+        if let Some(places) = self.places.filter(|_| tier == ILL) {
             link = link.bulkhead(places);
         }
         if tier == ILL && self.breaker {
@@ -161,6 +173,9 @@ impl ChainPlan {
                 .build()
                 .map_err(|error| error.to_string())?;
             link = link.breaker(rules, 50);
+        }
+        if tier == ILL {
+            link = link.share(self.needs);
         }
         if tier == ILL && self.fallback {
             link = link.fallback(Fallback::Default);
@@ -232,7 +247,7 @@ impl ChainSim {
 
     /// A row for each service since the start: calls of it that were answered, that were answered without a service further
     /// down, that failed; the 99th percentile of the time to an answer in milliseconds; attempts that reached it or were
-    /// turned away for each user's request; the share of its workers' time that was for callers that had given up; how often
+    /// turned away; the share of its workers' time that was for callers that had given up; how often
     /// the breaker before it opened.
     pub fn totals(&self) -> Vec<f64> {
         (0..SERVICES)
@@ -244,7 +259,7 @@ impl ChainSim {
                     stats.calls.degraded as f64,
                     stats.calls.failed as f64,
                     millis(stats.p99),
-                    fraction(stats.amplification),
+                    (stats.attempts + stats.turned_away) as f64,
                     wasted,
                     f64::from(stats.opened),
                 ]
@@ -324,7 +339,7 @@ mod tests {
     use super::*;
 
     fn plan() -> ChainPlan {
-        let mut plan = ChainPlan::build(1.0, 300.0).unwrap();
+        let mut plan = ChainPlan::build(1.0, 500.0).unwrap();
         plan.slow_d(20.0, 5_000.0, 60_000.0).unwrap();
         plan
     }
@@ -346,8 +361,8 @@ mod tests {
     fn a_slow_service_takes_the_chain_along_unless_it_is_protected() {
         let bare = answered(&plan());
         let mut protected = plan();
-        protected.timeouts(100.0).unwrap();
-        protected.bulkheads(20.0).unwrap();
+        protected.timeouts(150.0).unwrap();
+        protected.bulkhead(20.0).unwrap();
         protected.breaker(true);
         protected.fallback(true);
         let with = answered(&protected);
@@ -363,7 +378,7 @@ mod tests {
             plan.budget(budget);
             let mut sim = ChainSim::build(&plan, 500.0).unwrap();
             sim.advance(20_000.0);
-            sim.totals()[3 * 7 + 4]
+            sim.totals()[3 * 7 + 4] / sim.summary()[0]
         };
         let (without, with) = (amplified(false), amplified(true));
         assert!(without > 40.0 && with < 3.0, "{without} {with}");

@@ -13,7 +13,7 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::Deed;
-use super::number::{instant_millis, whole};
+use crate::number::{instant_millis, whole};
 
 const MAX_WINDOW: u64 = 1_000;
 const MAX_SECONDS: u64 = 3_600;

@@ -53,7 +53,7 @@ test("the quota changes at half time; knobs, keys and wrong links", async () => 
     assert.match(await written(page), /then=10&/);
     assert.ok(after.gcra.admitted < before.gcra.admitted * 0.7);
     assert.equal((await page.locator("#plot text.bound", { hasText: "quota 2" }).count()) > 0, true);
-    assert.match(await page.textContent("#say"), /the quota is 2\.$/);
+    assert.match(await page.textContent("#say"), /the quota was 20 and is now 2\.$/);
     await page.locator("#picture").focus();
     await page.keyboard.press("Home");
     assert.match(await page.textContent("#say"), /nothing has come yet/);

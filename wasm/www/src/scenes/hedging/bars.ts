@@ -52,7 +52,7 @@ export class Bars {
     this.alone = svg("path", { class: "alone-bars", fill: paint(1) });
     this.hedged = svg("path", { class: "hedged-bars", fill: paint(0) });
     this.delay = svg("line", { class: "bound" });
-    this.label = svg("text", { class: "state", x: this.left + 4 });
+    this.label = svg("text", { class: "bound", x: this.left + this.width, y: 12, "text-anchor": "end" });
     root.append(this.alone, this.hedged, this.delay, this.label, ...labels);
     this.host.replaceChildren(root);
   }
@@ -74,7 +74,6 @@ export class Bars {
     if (delay === undefined) return;
     const y = this.y(delay);
     set(this.delay, { x1: this.left, x2: this.left + this.width, y1: y, y2: y });
-    set(this.label, { y: y - 5 });
     const text = `sent again after ${delay < 100 ? delay.toFixed(1) : delay.toFixed(0)}\u00a0ms`;
     if (this.label.textContent !== text) this.label.textContent = text;
   }

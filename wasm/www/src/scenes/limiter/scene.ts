@@ -163,7 +163,7 @@ function sentence({ gcra, log, fixed }: Sample, params: Params, now: number): st
   return (
     `At ${seconds(now)}, of ${grouped(came)} requests GCRA has let ${gcra.admitted} go, the sliding log ${log.admitted}, the ` +
     `fixed window ${fixed.admitted}. In the worst second they let ${gcra.most}, ${log.most} and ${fixed.most} go; ` +
-    `the quota is ${now < HALF ? params.cells : later(params)}.`
+    `the quota ${now < HALF || later(params) === params.cells ? `is ${params.cells}` : `was ${params.cells} and is now ${later(params)}`}.`
   );
 }
 

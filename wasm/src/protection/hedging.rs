@@ -118,17 +118,18 @@ impl HedgingSim {
         self.now = self.now.max(until);
     }
 
-    /// A row for each of the last `count` calls that began: how long it takes without a hedge and with one, in milliseconds,
-    /// and after how long the second attempt was sent; each -1 while there is none.
-    pub fn calls(&self, count: f64) -> Vec<f64> {
-        let skip = self.calls.len().saturating_sub(count as usize);
+    /// A row for each of `count` calls, the last ones that began before the latest `before`: how long it takes without a
+    /// hedge and with one, in milliseconds, and after how long the second attempt was sent; each -1 while there is none.
+    pub fn calls(&self, before: f64, count: f64) -> Vec<f64> {
+        let end = self.calls.len().saturating_sub(before as usize);
+        let skip = end.saturating_sub(count as usize);
         let row = |(call, number): (&Call, usize)| {
             let began = Instant::ZERO.saturating_add(EVERY * number as u32);
             let answered =
                 |latency| if began.saturating_add(latency) <= self.now { millis(latency) } else { -1.0 };
             [answered(call.alone), answered(call.hedged), call.second.map_or(-1.0, millis)]
         };
-        self.calls.iter().zip(0..).skip(skip).flat_map(row).collect()
+        self.calls.iter().zip(0..).take(end).skip(skip).flat_map(row).collect()
     }
 
     /// Two rows, without hedging and with it: calls that were answered, and of these in milliseconds the median, the 99th
@@ -258,14 +259,15 @@ mod tests {
     fn each_call_says_what_became_of_it() {
         let mut sim = run(900.0, 50.0, false);
         sim.advance(40_000.0);
-        let rows = sim.calls(20_000.0);
+        let rows = sim.calls(0.0, 20_000.0);
         let hedged: Vec<_> = rows.chunks(3).filter(|row| row[2] >= 0.0).collect();
         assert!(hedged.len() > 1_000);
         for row in rows.chunks(3).take(18_000) {
             assert!(row[1] <= row[0] && (row[2] >= 0.0 || row[1] == row[0]), "{row:?}");
         }
-        assert_eq!(sim.calls(1e9).len() / 3, 40_001);
-        assert_eq!(sim.calls(0.0).len(), 0);
+        assert_eq!(sim.calls(0.0, 1e9).len() / 3, 40_001);
+        assert_eq!(sim.calls(5.0, 10.0), rows[rows.len() - 45..rows.len() - 15]);
+        assert_eq!([sim.calls(0.0, 0.0).len(), sim.calls(1e9, 10.0).len()], [0, 0]);
     }
 
     #[test]

@@ -67,10 +67,10 @@ export function track({ seed, stalls, percentile, budget, slower }: Readonly<Par
       const before = samples.at(-WINDOW);
       const share = before ? (sent - before.sent) / (calls - before.calls) : 0;
       samples.push({ at, alone, hedged, calls, sent, refused, balance, delay: known(delay), share });
-      const last = rows(sim.calls(BEFORE + SHOWN), 3, ([alone, hedged, second]) => ({
+      const last = rows(sim.calls(BEFORE, SHOWN), 3, ([alone, hedged, second]) => ({
         ...{ alone: known(alone), hedged: known(hedged), second: known(second) },
       }));
-      shown.push(last.slice(0, Math.max(0, last.length - BEFORE)).slice(-SHOWN));
+      shown.push(last);
     }
     return { samples, calls: shown };
   } finally {

@@ -461,7 +461,9 @@ mod tests {
         type World = (Small, Vec<Lease>);
 
         /// Slots with the time left, the order of the heap and of the free slots, and who is still known.
-        fn key((leases, held): &World) -> (Vec<(bool, u64)>, Vec<u32>, u32, Vec<(u32, u64)>) {
+        type Key = (Vec<(bool, u64)>, Vec<u32>, u32, Vec<(u32, u64)>);
+
+        fn key((leases, held): &World) -> Key {
             let ahead = |deadline: Instant| deadline.as_nanos().saturating_sub(leases.latest.as_nanos());
             let slots =
                 leases.slots.iter().map(|slot| (slot.held, if slot.held { ahead(slot.deadline) } else { 0 }));

@@ -35,14 +35,7 @@
     clippy::std_instead_of_core
 )]
 // Tests run on a host and compare with its collections.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::disallowed_types,
-        clippy::std_instead_of_alloc,
-        clippy::std_instead_of_core
-    )
-)]
+#![cfg_attr(test, allow(clippy::disallowed_types, clippy::std_instead_of_alloc, clippy::std_instead_of_core))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -12,8 +12,8 @@ use divvy::graph::{ConnectError, Dag, NodeError, NodeId, NodeState};
 use divvy::hash::Xxh3;
 use divvy::lease::{Lease, Leases, NoSlot, Stale};
 use divvy::limit::{
-    Admit, Crowded, Gcra, Hierarchy, Keyed, KeyedStats, LevelError, LevelId, OverBurst, Passage, Quota, QuotaError,
-    Refund, Reservation, ReserveError, SlidingLog, WindowError,
+    Admit, Crowded, Gcra, Hierarchy, Keyed, KeyedStats, LevelError, LevelId, OverBurst, Passage, Quota,
+    QuotaError, Refund, Reservation, ReserveError, SlidingLog, WindowError,
 };
 use divvy::partition::{Even, HashPartition};
 use divvy::queue::{CapacityError, Deque, Mpmc, PriorityQueue, Steal};

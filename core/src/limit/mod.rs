@@ -14,12 +14,12 @@ pub use overload::{
     Codel, CodelError, CodelStats, Criticality, Law, LoadShed, LoadShedError, LoadShedStats, Order, Throttle,
     ThrottleConfig, ThrottleError, ThrottleStats, Verdict,
 };
-pub use rate::{
-    Crowded, Gcra, Hierarchy, Keyed, KeyedStats, LevelError, LevelId, OverBurst, Passage, Quota, QuotaError, Refund,
-    Reservation, ReserveError, SlidingLog, WindowError,
-};
 #[cfg(target_has_atomic = "64")]
 pub use rate::SharedGcra;
+pub use rate::{
+    Crowded, Gcra, Hierarchy, Keyed, KeyedStats, LevelError, LevelId, OverBurst, Passage, Quota, QuotaError,
+    Refund, Reservation, ReserveError, SlidingLog, WindowError,
+};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use rate::{Share, SharedGcra32, SplitGcra};
 

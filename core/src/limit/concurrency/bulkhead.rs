@@ -142,12 +142,12 @@ impl<S: Storage> Bulkhead<S> {
                 break;
             }
         }
-        if self.calls.len() < self.limit {
-            if let Some(lease) = self.calls.claim(self.latest, 0, self.timeout) {
-                self.admitted = self.admitted.saturating_add(1);
-                self.most = self.most.max(self.calls.len());
-                return Admission::Yes(lease);
-            }
+        if self.calls.len() < self.limit
+            && let Some(lease) = self.calls.claim(self.latest, 0, self.timeout)
+        {
+            self.admitted = self.admitted.saturating_add(1);
+            self.most = self.most.max(self.calls.len());
+            return Admission::Yes(lease);
         }
         self.rejected = self.rejected.saturating_add(1);
         Admission::No { retry_at: if self.limit == 0 { None } else { self.next_deadline() } }

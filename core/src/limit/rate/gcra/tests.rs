@@ -315,9 +315,12 @@ proptest! {
             now = if what == 7 { now.saturating_sub(gap) } else { now + gap * u64::from(what == 6) + gap / 6 };
             let n = n.min(burst);
             match what {
-                0 | 1 => if limit.admit_n(at(now), count(n)) == Ok(Admit::Yes) {
-                    used.push((limit.latest.as_nanos(), n.into()));
-                },
+                0 | 1 => {
+                    let answer = limit.admit_n(at(now), count(n));
+                    if answer == Ok(Admit::Yes) {
+                        used.push((limit.latest.as_nanos(), n.into()));
+                    }
+                }
                 2 | 3 => if let Ok(reservation) = limit.reserve(at(now), count(n)) {
                     prop_assert!(reservation.at() >= limit.latest);
                     held.push(reservation);

@@ -8,6 +8,7 @@ mod round;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 mod shared;
 #[cfg(all(test, not(divvy_loom)))]
+#[allow(clippy::float_arithmetic, reason = "means over time and shares of a capacity, compared with bounds")]
 mod tests;
 mod vegas;
 

@@ -446,10 +446,9 @@ fn read_link(section: &Section<'_>, link: &mut Link, service: &Service) -> Resul
     let source = section.source;
     if let Some(value) = section.get("timeouts")
         && boolean(source, "timeouts", value)?
+        && let Some(timeout) = service.timeout
     {
-        if let Some(timeout) = service.timeout {
-            *link = link.timeout(timeout);
-        }
+        *link = link.timeout(timeout);
     }
     if let Some(backoff) = read_retries(section)? {
         *link = link.retry(backoff);

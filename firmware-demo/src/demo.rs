@@ -1,7 +1,9 @@
-//! What both boards run, on every core: the word count alone and as a team, then the conformance scenarios.
+//! What both boards run, on every core: the word count alone and as a team, calls to a flaky device alone and together,
+//! then the conformance scenarios.
 
 use crate::barrier::Barrier;
 use crate::boards::{board, is_counted, stack};
+use crate::device::{self, Form, Tally, Witness};
 use crate::picks;
 use crate::team::{Machine, Share, Team};
 use crate::wordcount::{
@@ -11,11 +13,18 @@ use board::CORES;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use defmt::{Display2Format, error, info};
+use divvy::breaker::{Cause, Counts, State, Transition};
 use divvy_tests::Verdict;
 
 static COUNT: WordCount<CORES> = WordCount::new();
 static TEAM: Team<'_, CORES> = Team::new(&COUNT);
 static ALONE: AllWords = AllWords::new();
+/// The device that all cores call, and what was seen of the one that core 0 calls by itself.
+static CALLERS: device::Team = device::Team::new();
+static PLAIN: Witness = Witness::new();
+static SHARED: Witness = Witness::new();
+/// Changes of the breaker's state that were not printed.
+static UNTOLD: AtomicU32 = AtomicU32::new(0);
 static BARRIER: Barrier<CORES> = Barrier::new();
 /// Whose turn it is to print.
 static TURN: AtomicU32 = AtomicU32::new(0);
@@ -43,6 +52,7 @@ impl Machine for Cores {
 
 /// What `qemu.sh` makes an instruction last while it counts them.
 const NANOS_PER_INSTRUCTION: u64 = 1024;
+const NANOS_PER_TICK: u64 = 1_000_000 / board::TICKS_PER_MILLISECOND as u64;
 
 /// The policies that keep nothing for each member: with the fleet of eight they fit 1 KiB.
 const SMALL: [&str; 6] = ["round-robin", "random", "hash", "p2c", "p2c-peak", "least-response-time"];
@@ -54,6 +64,8 @@ pub(crate) fn run() -> ! {
     if core == 0 {
         info!("divvy on {=str}: {=usize} x {=str}", board::NAME, CORES, board::CPU);
         show_picks();
+        show_protection();
+        call_alone();
         board::start_others();
     }
     BARRIER.meet(&Cores);
@@ -66,6 +78,19 @@ pub(crate) fn run() -> ! {
     BARRIER.meet(&Cores);
     if core == 0 {
         report(ticks, reference);
+        info!("");
+        info!(
+            "the same device, called by all {=usize} cores through one breaker and one limiter; each core says what it \
+             changed, by its own time",
+            CORES
+        );
+    }
+
+    BARRIER.meet(&Cores);
+    call_together();
+    BARRIER.meet(&Cores);
+    if core == 0 {
+        report_calls();
         info!("");
         info!("{=usize} scenarios on every core, each with its digest", SCENARIOS);
     }
@@ -102,7 +127,6 @@ fn count_alone() -> Option<(Summary, u32)> {
 /// What picking costs under each policy. QEMU's counter counts the instructions of all cores: the others are
 /// held or asleep until [`board::start_others`], so these are this core's own.
 fn show_picks() {
-    const NANOS_PER_TICK: u64 = 1_000_000 / board::TICKS_PER_MILLISECOND as u64;
     let counted = is_counted();
     info!("");
     info!(
@@ -119,8 +143,7 @@ fn show_picks() {
     picks::measure(board::ticks, &mut |row| {
         let picks::Row { name, ticks, bytes, refused } = row;
         if counted {
-            let instructions = u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION;
-            let each = instructions / u64::from(picks::PICKS);
+            let each = instructions(ticks, picks::PICKS);
             print(format_args!("  {name:<22} {bytes:>6}  {each:>12}"));
         } else {
             print(format_args!("  {name:<22} {bytes:>6}"));
@@ -134,6 +157,142 @@ fn show_picks() {
             FAILURES.fetch_add(1, Ordering::Relaxed);
         }
     });
+}
+
+/// Instructions, if QEMU counts them, of one call of `calls` that took so many ticks together.
+fn instructions(ticks: u32, calls: u32) -> u64 {
+    u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION / u64::from(calls)
+}
+
+/// What a breaker and a limiter cost, plain and shared.
+fn show_protection() {
+    info!("");
+    let [[breaker, limit], [shared_breaker, shared_limit]] = [Form::Plain, Form::Shared].map(Form::bytes);
+    info!("a breaker and a limiter, plain and shared by all cores");
+    print(format_args!("  bytes of the breaker               {breaker:>8} {shared_breaker:>8}"));
+    print(format_args!("  bytes of the limiter               {limit:>8} {shared_limit:>8}"));
+    if is_counted() {
+        info!("  instructions of a call, {=u32} of them", device::CALLS);
+    }
+    device::measure(board::ticks, &mut |row| {
+        let device::Row { what, forms } = row;
+        if is_counted() {
+            let [plain, shared] = forms.map(|(_, ticks, _)| instructions(ticks, device::CALLS));
+            print(format_args!("    {what:<33}{plain:>8} {shared:>8}"));
+        }
+        if forms.iter().any(|(_, _, wrong)| *wrong > 0) {
+            fail("  WRONG: not every call was answered as the row says");
+        }
+    });
+}
+
+/// Core 0 calls the flaky device by itself, through the plain forms and again through the shared ones.
+fn call_alone() {
+    info!("");
+    info!(
+        "a device that is flaky, slow and dead in turn for a second each, called for {=u32} ms of its own time",
+        device::MILLIS
+    );
+    info!("  core 0 alone, through a breaker and a limiter of its own");
+    let plain = device::alone(Form::Plain, &PLAIN, &mut show_change);
+    show_calls(&PLAIN);
+    let shared = device::alone(Form::Shared, &SHARED, &mut |_| {});
+    keeps_promises(&SHARED);
+    if plain == device::EXPECTED && shared == device::EXPECTED {
+        info!("    decisions {=u64:016x}: the plain forms, the shared ones and the host agree", plain);
+    } else {
+        error!(
+            "  WRONG DECISIONS: {=str}: expected by the host {=u64:016x}, found {=u64:016x} plain and {=u64:016x} shared",
+            board::NAME,
+            device::EXPECTED,
+            plain,
+            shared
+        );
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What each core does: it calls the device while the others do, in an order that nobody knows.
+fn call_together() {
+    CALLERS.work(&mut |change| {
+        // The breaker may change its state more often than anybody wants to read.
+        static TOLD: AtomicU32 = AtomicU32::new(0);
+        if TOLD.fetch_add(1, Ordering::Relaxed) < 16 {
+            show_change(change);
+        } else {
+            UNTOLD.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+}
+
+fn show_change(change: Transition) {
+    let Transition { at, from, to, why, counts: Counts { calls, failures, slow } } = change;
+    let millis = at.as_nanos() / 1_000_000;
+    let [from, to] = [from, to].map(|state| match state {
+        State::Open { .. } => "open",
+        State::HalfOpen => "half-open",
+        _ => "closed",
+    });
+    let change = format_args!("    {:>2}.{:03} s  {from} to {to}: {why}", millis / 1000, millis % 1000);
+    match why {
+        Cause::TimeOver => print(change),
+        _ => print(format_args!("{change}; of {calls}, {failures} failed and {slow} were slow")),
+    }
+}
+
+/// What came of the calls of all cores.
+fn report_calls() {
+    let untold = UNTOLD.load(Ordering::Relaxed);
+    if untold > 0 {
+        info!("    and {=u32} more", untold);
+    }
+    show_calls(CALLERS.witness());
+    if CALLERS.recovers() {
+        info!("    the breaker closes again");
+    } else {
+        fail("  WRONG: the breaker does not close although the device is well");
+    }
+}
+
+fn show_calls(witness: &Witness) {
+    let Tally { asked, broken, limited, admitted, failed, slow, vanished, stale } = witness.tally();
+    info!(
+        "    {=u32} calls asked for: the breaker refused {=u32}, the limiter {=u32}, the device got {=u32}",
+        asked, broken, limited, admitted
+    );
+    info!(
+        "    of these {=u32} failed and {=u32} were slow; {=u32} never reported, {=u32} reported on an earlier state",
+        failed, slow, vanished, stale
+    );
+    if keeps_promises(witness) {
+        info!(
+            "    no interval has more calls than the quota allows, the fullest {=i32} less; of {=u32} probes at once that \
+             are allowed, {=u32} were seen",
+            witness.quota_left(),
+            device::PROBES,
+            witness.most_probes()
+        );
+    }
+}
+
+/// Whether the quota was kept in every interval of time, and the number of probes.
+fn keeps_promises(witness: &Witness) -> bool {
+    let Tally { asked, broken, limited, admitted, .. } = witness.tally();
+    let (left, probes) = (witness.quota_left(), witness.most_probes());
+    let good = left >= 0 && probes <= device::PROBES && admitted > 0 && asked == broken + limited + admitted;
+    if !good {
+        error!(
+            "  WRONG: {=i32} calls below what the quota allows, {=u32} probes at once of {=u32}, {=u32} calls asked for and \
+             {=u32} answered",
+            left,
+            probes,
+            device::PROBES,
+            asked,
+            broken + limited + admitted
+        );
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+    }
+    good
 }
 
 /// Who did what in the word count, and whether it is right.
@@ -302,7 +461,7 @@ fn exit() -> ! {
     info!("");
     match FAILURES.load(Ordering::Relaxed) {
         0 => info!(
-            "{=str}: good. The word count agrees, and so do {=usize} scenarios on {=usize} cores.",
+            "{=str}: good. The word count agrees, the promises are kept, and {=usize} scenarios agree on {=usize} cores.",
             board::NAME,
             SCENARIOS,
             CORES

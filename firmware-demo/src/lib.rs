@@ -2,13 +2,15 @@
 //!
 //! Both run the same demo. The cores share a word count: core 0 makes all the tasks, and the others steal from it
 //! through [`divvy::sched`]. What they come to is compared with what core 0 counts alone and with what the host counts.
-//! Then every core runs the scenarios of `divvy-tests`, and each digest must be the committed one. The exit code of QEMU
-//! says whether all agreed.
+//! Then they call a flaky device together, through one breaker and one limiter that must keep what they promise. Then
+//! every core runs the scenarios of `divvy-tests`, and each digest must be the committed one. The exit code of QEMU says
+//! whether all agreed.
 //!
 //! | | |
 //! |---|---|
 //! | [`words`], [`table`], [`wordcount`] | the word count, which knows of no cores |
 //! | [`picks`] | what a pick costs, policy by policy |
+//! | [`device`] | the flaky device, what stands before it, and who sees whether the promises are kept |
 //! | [`team`], [`barrier`] | the cores that share it; threads can be cores too, and are in the tests |
 //! | `demo` | what every core runs, and the log |
 //! | `boards` | what differs: boot, lock, timer, waiting; the only unsafe code |
@@ -22,6 +24,7 @@ pub mod barrier;
 mod boards;
 #[cfg(target_os = "none")]
 mod demo;
+pub mod device;
 #[cfg(not(target_os = "none"))]
 pub mod launch;
 pub mod picks;

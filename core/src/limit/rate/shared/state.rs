@@ -134,9 +134,11 @@ impl<W: Word> State<W> {
         loop {
             let (next, epoch) = (self.next.load(), self.epoch.load());
             if now >> ticks.epoch_shift > epoch {
+                // Whoever entered it, there is nobody to wait for.
                 self.enter(ticks, now, next, epoch);
-            } else if let Some(answer) = self.attempt(ticks, now.max(epoch << ticks.epoch_shift), most, least)
-            {
+                continue;
+            }
+            if let Some(answer) = self.attempt(ticks, now.max(epoch << ticks.epoch_shift), most, least) {
                 return answer;
             }
             backoff.lost();

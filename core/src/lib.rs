@@ -18,8 +18,8 @@
 //! # The floors
 //!
 //! A piece of work is cut ([`partition`]), has a place ([`ring`]) or is given to whoever fits ([`balance`]), may go now or
-//! later ([`limit`], [`retry`]), is held ([`queue`], [`graph`]) and is run ([`sched`]). [`sketch`] is what is learned by
-//! watching. All of them stand on the ground floor: [`time`], [`rng`], [`hash`], [`fixed`], [`storage`], `sync`,
+//! later ([`breaker`], [`limit`], [`retry`]), is held ([`queue`], [`graph`]) and is run ([`sched`]). [`sketch`] is what is
+//! learned by watching. All of them stand on the ground floor: [`time`], [`rng`], [`hash`], [`fixed`], [`storage`], `sync`,
 //! [`lease`]. [`sim`] runs them on a virtual clock.
 //!
 //! # Features

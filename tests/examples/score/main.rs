@@ -12,6 +12,7 @@ mod lease;
 mod limit;
 mod limit_shared;
 mod memory;
+mod overload;
 mod partition;
 mod policies;
 mod priority;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         sched::figures(),
         breaker::figures(),
         limit::figures(),
+        overload::figures(),
         limit_shared::figures(),
         retry::figures(),
         partition::figures(),

@@ -4,8 +4,9 @@
 #![allow(unsafe_code)]
 
 use ::core::cell::UnsafeCell;
+use ::core::hint::spin_loop;
 use ::core::ops::Range;
-use ::core::sync::atomic::{AtomicBool, Ordering};
+use ::core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use cortex_m::asm;
 use cortex_m::register::{msp, primask};
 
@@ -137,11 +138,17 @@ pub(crate) fn ticks() -> u32 {
 /// Sleeps until an event. An event that came before is kept by the core, so it is never missed.
 ///
 /// QEMU takes `wfe` as a hint to run the other core. While it counts instructions (`-icount`), a core that sleeps gets no
-/// further turn until the other one sleeps too, so it would never get to steal: there, spin.
+/// further turn until the other one sleeps too, so it would never get to steal: there, spin. `yield`, by which a core that
+/// lost a race for a word lets others go first, is such a hint too: so whoever spins for longer than anything here takes
+/// gives one as well.
 pub(crate) fn wait() {
-    // Ordering: relaxed, for it is written before core 1 starts.
+    const LONG: u32 = 1 << 25;
+    static SPINS: AtomicU32 = AtomicU32::new(0);
+    // Ordering: relaxed, for it is written before core 1 starts; how often is a number like any other.
     if !SPIN.load(Ordering::Relaxed) {
         asm::wfe();
+    } else if SPINS.fetch_add(1, Ordering::Relaxed) % LONG == LONG - 1 {
+        spin_loop();
     }
 }
 

@@ -76,3 +76,24 @@ fn a_fleet_of_eight_fits_a_kibibyte() {
         each(size_of::<WeightedLeastLoaded<Inline<108>>>(), size_of::<WeightedLeastLoaded<Inline<8>>>());
     assert_eq!(weighted, 16);
 }
+
+#[test]
+fn limits_are_as_large_as_documented() {
+    use divvy::limit::{Aimd, Bulkhead, Codel, Gradient, LoadShed, SharedBulkhead, Throttle, Vegas};
+    #[cfg(target_pointer_width = "64")]
+    assert_eq!(
+        [
+            size_of::<Aimd>(),
+            size_of::<Vegas>(),
+            size_of::<Gradient>(),
+            size_of::<Codel>(),
+            size_of::<LoadShed>()
+        ],
+        [80, 144, 144, 120, 136]
+    );
+    assert_eq!(size_of::<SharedBulkhead>(), 8);
+    assert_eq!(each(size_of::<Bulkhead<Inline<116>>>(), size_of::<Bulkhead<Inline<16>>>()), 24);
+    assert_eq!(each(size_of::<Throttle<Inline<124>>>(), size_of::<Throttle<Inline<24>>>()), 16);
+    #[cfg(target_pointer_width = "64")]
+    assert_eq!((size_of::<Bulkhead>() - 16 * 24, size_of::<Throttle>() - 24 * 16), (88, 64));
+}

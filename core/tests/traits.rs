@@ -138,3 +138,20 @@ fn generators_of_rand_core_serve() {
     let mut rng = FromRandCore(Counter(0));
     assert_eq!([rng.below(4), rng.below(4), rng.below(4)], [1, 2, 3]);
 }
+
+#[test]
+fn limits_and_gates_can_do_what_others_can() {
+    use divvy::limit::{
+        Admission, Aimd, Bounds, Bulkhead, BulkheadStats, Codel, CodelError, CodelStats, Criticality,
+        Gradient, Law, LimitError, LoadShed, LoadShedError, LoadShedStats, Order, Permit, Sample,
+        SharedBulkhead, Throttle, ThrottleConfig, ThrottleError, ThrottleStats, Vegas, Verdict,
+    };
+    is_plain::<(Aimd, Bounds, Vegas, Gradient, Sample, Admission, BulkheadStats, Codel, CodelStats)>();
+    is_plain::<(Criticality, Law, LoadShed, LoadShedStats, Order, ThrottleConfig, ThrottleStats, Verdict)>();
+    is_error::<LimitError>();
+    is_error::<CodelError>();
+    is_error::<LoadShedError>();
+    is_error::<ThrottleError>();
+    moves::<(Bulkhead<Inline<2>>, Throttle<Inline<2>>)>();
+    is_shared::<(SharedBulkhead, Permit<'static>)>();
+}

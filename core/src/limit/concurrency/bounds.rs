@@ -15,8 +15,8 @@ pub enum LimitError {
     InitialOutside,
     /// The factor of a decrease is 0, or 1 and more. Remedy: 0.5 to 0.95.
     Decrease,
-    /// The queue to shrink at is not longer than the queue to grow at, or is longer than half the largest limit.
-    /// Remedy: 1 and 2.
+    /// The queue to shrink at is not longer than the queue to grow at, or beyond 2¹⁶.
+    /// Remedy: 0.5 and 1.5.
     Queue,
     /// The tolerance is not above 1 or is above 1.75. Remedy: 1.25.
     Tolerance,

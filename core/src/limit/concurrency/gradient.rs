@@ -43,7 +43,7 @@ use core::time::Duration;
 ///
 /// # Complexity
 ///
-/// *O*(1); once a round trip a division in 32 steps and a square root. 160 bytes.
+/// *O*(1); once a round trip a division in 32 steps and a square root. 144 bytes.
 ///
 /// # Time
 ///
@@ -112,8 +112,8 @@ impl Gradient {
         Ok(self)
     }
 
-    /// Measures the base anew every so often, and at least 16 round trips apart. Sooner in the beginning, and when the
-    /// limit has fallen by half.
+    /// Measures the base anew every so often, and at least 64 round trips apart. Sooner, 16 apart, in the
+    /// beginning and when the limit has doubled or fallen by half.
     ///
     /// # Errors
     ///

@@ -11,12 +11,12 @@ use core::time::Duration;
 /// are few and shrinks when they are many.
 ///
 /// The estimate is Little's law: of `n` calls that are out, `n × (1 − base / rtt)` wait, where `base` is what a call
-/// takes where nothing queues. The queue to keep is between one and two times the square root of the limit
+/// takes where nothing queues. The queue to keep is between half and one and a half times the square root of the limit
 /// ([`queue`](Self::queue)), because a round of `n` calls measures its mean latency to within 1/√n, and so the queue to within √n.
 ///
 /// `base` is measured again from time to time ([`probe_every`](Self::probe_every)) with half as many calls out, until a
 /// round of them has ended: a base learnt from calls at the limit follows the queue and then permits ever more. In that time,
-/// about three round trips, [`limit`](ConcurrencyLimit::limit) is half of what it was. A limit that nobody reaches, and whose calls
+/// about five round trips, [`limit`](ConcurrencyLimit::limit) is half of what it was. A limit that nobody reaches, and whose calls
 /// take no longer than the base, is not halved for that. Where many clients share a server, one client's pause does not
 /// empty its queue, so each sees a part of the others' as the base.
 ///
@@ -45,7 +45,7 @@ use core::time::Duration;
 ///
 /// # Complexity
 ///
-/// *O*(1); once a round trip a division in 32 steps and a square root. 152 bytes.
+/// *O*(1); once a round trip a division in 32 steps and a square root. 144 bytes.
 ///
 /// # Time
 ///
@@ -74,7 +74,7 @@ pub struct Vegas {
 }
 
 impl Vegas {
-    /// Keeps a queue of one to two roots of the limit; probes every ten seconds.
+    /// Keeps a queue of half a root of the limit to one and a half; probes every ten seconds.
     #[must_use]
     pub const fn new(bounds: Bounds) -> Self {
         Self {
@@ -100,8 +100,8 @@ impl Vegas {
         Ok(self)
     }
 
-    /// Measures the base anew every so often, and at least 16 round trips apart. Sooner in the beginning, and when the
-    /// limit has fallen by half.
+    /// Measures the base anew every so often, and at least 64 round trips apart. Sooner, 16 apart, in the
+    /// beginning and when the limit has doubled or fallen by half.
     ///
     /// # Errors
     ///

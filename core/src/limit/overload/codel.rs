@@ -134,7 +134,7 @@ pub struct CodelStats {
 ///
 /// # Complexity
 ///
-/// *O*(1); a drop by [`Law::Packet`] takes a 128-bit square root and division. 128 bytes.
+/// *O*(1); a drop by [`Law::Packet`] takes a 128-bit square root and division. 120 bytes.
 ///
 /// # Time
 ///

@@ -176,7 +176,7 @@ impl Bucket {
 /// # Complexity
 ///
 /// [`admit`](Self::admit) and [`observe`](Self::observe) are *O*(1), or *O*(buckets) after a pause. No draw while nothing is kept
-/// back. 16 bytes a bucket and 96.
+/// back. 16 bytes a bucket and 64.
 ///
 /// # Time
 ///

@@ -227,6 +227,9 @@ impl Server {
     }
 }
 
+/// A name, a limit, whether the server refuses, the bounds at a hundred workers and at fifty, and their source.
+type Case = (&'static str, Box<dyn ConcurrencyLimit>, bool, [(f64, f64); 2], &'static str);
+
 /// A hundred workers, then fifty, then a hundred again: by Little's law as many calls are in service as there are
 /// workers. A part more waits, as each limit is made for.
 fn steps() -> Vec<Figure> {
@@ -234,7 +237,7 @@ fn steps() -> Vec<Figure> {
     let bounds = || Bounds::new(1, 10_000).expect("valid bounds");
     let queue = "capacity to capacity + 2√capacity: TCP Vegas, α and β of 0.5 and 1.5";
     let tolerance = "capacity to 1.25 × capacity + √capacity: the tolerance";
-    let limits: [(&str, Box<dyn ConcurrencyLimit>, bool, [(f64, f64); 2], &str); 3] = [
+    let limits: [Case; 3] = [
         (
             "AIMD, a server that refuses",
             Box::new(Aimd::new(bounds())),

@@ -246,8 +246,13 @@ impl<W: Storage> Herd<W> {
     #[must_use]
     pub fn next_event_at(&self) -> Option<Instant> {
         let arrival = self.arrival.map(|(at, _)| at);
-        // Who polls does so for ever; it matters while tasks come, wait or are worked on.
-        let idle = arrival.is_none() && self.waiting == 0 && self.workers.awake() == 0;
+        // Who polls does so for ever, and many may queue for the lock for ever; it matters while tasks come, wait or are
+        // worked on.
+        let rests = match self.config.policy {
+            Policy::Poll { .. } => self.summary.begun == self.summary.finished,
+            _ => self.workers.awake() == 0,
+        };
+        let idle = arrival.is_none() && self.waiting == 0 && rests;
         let worker = self.workers.first().map(|(at, _)| at).filter(|_| !idle);
         [arrival, worker].into_iter().flatten().min()
     }

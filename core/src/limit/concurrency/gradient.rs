@@ -133,7 +133,9 @@ impl Gradient {
     }
 
     fn adapt(&mut self, round: &Round) {
-        let gradient = if round.dropped { HALF } else { self.gradient(round) };
+        // As far down as calls were dropped: a server that refuses what is too much says how much that is, and a single call
+        // that timed out by itself says little.
+        let gradient = self.gradient(round).min(round.kept).max(HALF);
         let limit = if gradient < Q32::ONE {
             self.is_starting = false;
             let less = self.limit.saturating_mul(Q32::ONE.saturating_sub(gradient));

@@ -2,6 +2,7 @@
 
 use super::Sample;
 use super::bounds::is_used;
+use crate::fixed::Q32;
 use crate::time::{Instant, saturating_nanos};
 
 /// Fewer calls than this are no sample: a mean of them says little.
@@ -27,6 +28,8 @@ pub(super) struct Round {
     pub(super) most: u32,
     /// Whether one was dropped. Then `rtt` and `base` may be 1 for want of a call that was not.
     pub(super) dropped: bool,
+    /// The share that was not.
+    pub(super) kept: Q32,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -196,7 +199,10 @@ impl Meter {
             }
         }
         let base = self.base.max(1);
-        Round { rtt: rtt.unwrap_or(base), base, most: self.tally.most, dropped: self.tally.dropped > 0 }
+        let Tally { ended, dropped, most, .. } = self.tally;
+        let all = u64::from(ended) + u64::from(dropped);
+        let kept = Q32::from_ratio(ended.into(), all).unwrap_or(Q32::ONE);
+        Round { rtt: rtt.unwrap_or(base), base, most, dropped: dropped > 0, kept }
     }
 
     /// Takes a latency without a queue into the base: averaged with what it was, unless it is another by far.

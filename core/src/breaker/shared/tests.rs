@@ -1,4 +1,4 @@
-use super::super::{Breaker, Confidence, Config, CountWindow, TimeWindow, WindowError};
+use super::super::{Breaker, Confidence, Config, CountWindow, TimeWindow};
 use super::slot::generation;
 use super::window::sealed::SharedWindow as _;
 use super::*;
@@ -490,6 +490,7 @@ fn sizes_are_as_documented() {
 #[cfg(feature = "alloc")]
 #[test]
 fn a_heap_breaker_has_as_many_slots_as_the_rules_have_probes() {
+    use crate::breaker::WindowError;
     use crate::storage::Heap;
     let rules = half().probes(count(7)).consecutive(count(1)).build().unwrap();
     let window = SharedCountWindow::<Heap>::with_capacity(100).unwrap();

@@ -107,7 +107,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// Takes the member out because of its own results, until [`resume`](Self::resume): what
-    /// [`Outlier`](super::Outlier) does.
+    /// [`Outlier`](crate::balance::Outlier) does.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
         self.set_state(id, State::Ejected)
     }
 
-    /// Lets the member take new work again. One that was down or ejected starts slowly, if the [`Config`] says so, and
+    /// Lets the member take new work again. One that was down or ejected starts slowly, if the [`Config`](crate::balance::Config) says so, and
     /// what its responses said before is forgotten.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use slot::Slot;
 ///
 /// Counts belong to the fleet and not to a policy, so they survive a change of policy as well as one of membership: a
 /// member that is removed keeps its slot until its calls have ended, and one of the same name that comes back finds them.
-/// Each call is under a [`Lease`]: a caller that vanishes holds nothing for longer than the fleet's timeout, and its call
+/// Each call is under a [`Lease`](crate::lease::Lease): a caller that vanishes holds nothing for longer than the fleet's timeout, and its call
 /// is then a failure.
 ///
 /// *When not to use it:* by several threads at once; give each a fleet of its own, or see
@@ -296,7 +296,7 @@ impl<M: Storage, L: Storage> Fleet<M, L> {
     }
 
     /// Whether so few members are up that the others are used as well: see
-    /// [`Config::panic_below`](super::Config::panic_below).
+    /// [`Config::panic_below`](crate::balance::Config::panic_below).
     #[must_use]
     pub const fn is_panicking(&self) -> bool {
         self.panicking

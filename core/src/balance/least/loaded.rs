@@ -9,10 +9,10 @@ use crate::balance::request::Request;
 use crate::storage::Storage;
 use crate::{Instant, Rng};
 
-/// The candidate with the lowest [`Fleet::load`](super::Fleet::load); of several, the one that has waited longest.
+/// The candidate with the lowest [`Fleet::load`](crate::balance::Fleet::load); of several, the one that has waited longest.
 ///
 /// *When not to use it:* with several dispatchers, which do not see each other's calls: all of them run to the same
-/// member. [`P2c`](super::P2c) does not.
+/// member. [`P2c`](crate::balance::P2c) does not.
 ///
 /// # Examples
 ///

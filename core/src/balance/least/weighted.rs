@@ -13,7 +13,7 @@ use core::cmp::Ordering;
 /// exactly; of several, the one that has waited longest.
 ///
 /// *When not to use it:* with several dispatchers, which do not see each other's calls; and for weights alone,
-/// [`SmoothWeighted`](super::SmoothWeighted) needs no loads.
+/// [`SmoothWeighted`](crate::balance::SmoothWeighted) needs no loads.
 ///
 /// # Examples
 ///

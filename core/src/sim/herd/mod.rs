@@ -123,7 +123,9 @@ impl Summary {
 /// # Examples
 ///
 /// ```
+/// use core::time::Duration;
 /// use divvy::rng::Xoshiro256PlusPlus;
+/// use divvy::sim::Arrivals;
 /// use divvy::sim::herd::{Config, ConfigError, Herd, Policy};
 /// use divvy::storage::Inline;
 ///
@@ -136,7 +138,9 @@ impl Summary {
 /// };
 /// assert_eq!(wakes(Policy::One)?, 1);
 /// assert_eq!(wakes(Policy::All)?, 100);
-/// assert_eq!(Herd::<Inline<0>>::new(Config::new()).err(), Some(ConfigError::Capacity));
+/// // Tasks that all come at once would never end:
+/// let at_once = Config::new().arrivals(Arrivals::Constant { gap: Duration::ZERO });
+/// assert!(matches!(Herd::<Inline<4>>::new(at_once), Err(ConfigError::Arrivals(_))));
 /// # Ok::<(), ConfigError>(())
 /// ```
 ///

@@ -55,7 +55,6 @@ pub mod queue;
 pub mod retry;
 pub mod ring;
 pub mod rng;
-#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod sched;
 pub mod sim;
 pub mod sketch;

@@ -25,7 +25,7 @@ use divvy::ring::{
     Algorithm, Anchor, ChangeError, JumpBack, Maglev, Node, Progress, TableError, UnknownAlgorithm,
 };
 use divvy::rng::{SplitMix64, Xoshiro256PlusPlus};
-use divvy::sched::{EventCount, Park, Scheduler, Source, Wake, WorkerStats};
+use divvy::sched::{EventCount, Parking, Scheduler, Source, Wake, WorkerStats};
 use divvy::storage::{Full, Inline};
 use std::error::Error;
 use std::fmt::Debug;
@@ -40,7 +40,7 @@ fn values_are_plain() {
     is_plain::<(Instant, Q32, SplitMix64, Xoshiro256PlusPlus)>();
     is_plain::<(Even, HashPartition, Lease, Backoff, Quota, Gcra, NodeId, NodeState)>();
     is_plain::<(Config, SlowStart, OutlierConfig, Swept, Synced, Member, MemberId)>();
-    is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Park, WorkerStats)>();
+    is_plain::<(Admit, Retry, Steal<u8>, Source, Wake, Parking, WorkerStats)>();
     is_plain::<(Algorithm, Node, Progress)>();
     is_plain::<(Crowded, KeyedStats, LevelId, Passage, Refund)>();
     is_plain::<(Budget, BudgetConfig, BudgetStats, Spend)>();
@@ -106,7 +106,7 @@ fn values_and_refusals_can_be_logged_on_a_chip() {
     is_logged::<(Instant, Q32, SplitMix64, Xoshiro256PlusPlus)>();
     is_logged::<(Even, HashPartition, Lease, Backoff, Quota, Gcra)>();
     is_logged::<(NodeId, NodeState, Admit, Retry, Steal<u8>)>();
-    is_logged::<(Source, Wake, Park, WorkerStats)>();
+    is_logged::<(Source, Wake, Parking, WorkerStats)>();
     is_logged::<(ConnectError, NodeError, NoSlot, Stale)>();
     is_logged::<(Algorithm, Node, Progress, ChangeError, TableError, UnknownAlgorithm)>();
     is_logged::<(Budget, BudgetConfig, BudgetStats, Spend, BudgetError)>();

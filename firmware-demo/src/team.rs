@@ -3,7 +3,7 @@
 use crate::wordcount::{MAPS, PARTITIONS, Task, WordCount};
 use core::sync::atomic::{AtomicU32, Ordering};
 use divvy::rng::SplitMix64;
-use divvy::sched::{Next, Park, Scheduler, Source, Wake, Worker};
+use divvy::sched::{Next, Parking, Scheduler, Source, Wake, Worker};
 use divvy::storage::{Full, Inline};
 
 /// What a team needs of the machine it runs on.
@@ -105,7 +105,7 @@ impl<'a, const CORES: usize> Team<'a, CORES> {
                 }
                 Next::Idle => {
                     idle_since.get_or_insert_with(|| machine.ticks());
-                    if member.park() == Park::Sleep {
+                    if member.park() == Parking::Sleep {
                         while !member.is_woken() && !self.count.is_done() {
                             machine.wait();
                         }

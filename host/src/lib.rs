@@ -16,10 +16,15 @@ mod cli;
 mod config;
 mod diagnostic;
 mod exit;
+pub mod lock;
+mod map;
+mod measure;
 mod plan;
+pub mod pool;
 mod run;
 mod sim;
 mod store;
 mod table;
+pub mod worker;
 
 pub use cli::main;

@@ -17,6 +17,9 @@ pub mod deque;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod mpmc;
 pub mod priority;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub mod spsc;
+pub mod timer_wheel;
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use deque::{Deque, Steal, Stealer, Worker};

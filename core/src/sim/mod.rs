@@ -7,6 +7,7 @@
 
 mod arrivals;
 pub mod chain;
+pub mod deadline;
 pub mod dispatch;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod herd;

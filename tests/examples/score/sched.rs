@@ -2,7 +2,7 @@
 
 use crate::figure::{Bound, Figure};
 use divvy::rng::{Rng, Xoshiro256PlusPlus};
-use divvy::sched::{EventCount, Next, Park, Scheduler, Wake};
+use divvy::sched::{EventCount, Next, Parking, Scheduler, Wake};
 use divvy::storage::{Heap, Inline};
 
 const CONTRACT: &str = "each task wakes one sleeper, if there is one: `sched`";
@@ -77,7 +77,7 @@ fn miscounted(seed: u64) -> u32 {
                 wakes[0] = wake;
             }
         } else if moods[index] == Mood::Idle {
-            moods[index] = if workers[index].park() == Park::Sleep { Mood::Asleep } else { Mood::Awake };
+            moods[index] = if workers[index].park() == Parking::Sleep { Mood::Asleep } else { Mood::Awake };
         } else if moods[index] == Mood::Awake {
             match workers[index].next(&mut rng) {
                 Next::Task { task, wake, .. } => {

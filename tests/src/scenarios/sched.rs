@@ -3,7 +3,7 @@
 
 use crate::Digest;
 use divvy::rng::{Rng, Xoshiro256PlusPlus};
-use divvy::sched::{Next, Park, Scheduler, Source, Wake};
+use divvy::sched::{Next, Parking, Scheduler, Source, Wake};
 use divvy::storage::Inline;
 
 /// How often a task may split, in its lowest byte.
@@ -35,7 +35,7 @@ pub(super) fn run() -> u64 {
             Mood::Asleep if !worker.is_woken() => continue,
             // Between finding nothing and lying down, others may have made work.
             Mood::Idle => {
-                moods[index] = if worker.park() == Park::Sleep { Mood::Asleep } else { Mood::Awake };
+                moods[index] = if worker.park() == Parking::Sleep { Mood::Asleep } else { Mood::Awake };
                 digest.feed(moods[index] as u64);
                 continue;
             }

@@ -19,7 +19,7 @@ fn one_task_wakes_exactly_one_of_many() {
     fn check<W: Storage, D: Storage, I: Storage>(sched: &Scheduler<u32, W, D, I>) {
         let mut workers: Vec<_> = (0..sched.workers()).map(|index| sched.worker(index).unwrap()).collect();
         for worker in &mut workers {
-            assert_eq!(worker.park(), Park::Sleep);
+            assert_eq!(worker.park(), Parking::Sleep);
         }
         assert_eq!(sched.submit(7), Ok(Wake::Worker(0)));
         let woken: Vec<u32> = workers.iter().filter(|worker| worker.is_woken()).map(Worker::index).collect();
@@ -75,7 +75,7 @@ impl<const W: usize> Platform<W> {
                     run(&worker, task);
                 }
                 Next::Idle => {
-                    if worker.park() == Park::Sleep {
+                    if worker.park() == Parking::Sleep {
                         if self.stop.load(SeqCst) {
                             return;
                         }
@@ -228,7 +228,7 @@ fn a_thief_that_brings_home_more_wakes_another() {
         assert_eq!(workers[0].push(item), Ok(Wake::Nobody));
     }
     let mut rng = Xoshiro256PlusPlus::seed(1);
-    assert_eq!(workers[2].park(), Park::Stay, "there is work to be seen");
+    assert_eq!(workers[2].park(), Parking::Stay, "there is work to be seen");
     // As if it had looked before the push:
     sched.waiter(2).prepare_park();
     let from = Source::Stolen { victim: 0, count: 2 };
@@ -259,12 +259,12 @@ fn a_worker_that_stops_sleeping_by_itself_is_not_chosen() {
     let mut workers: [_; 2] = core::array::from_fn(|index| sched.worker(index as u32).unwrap());
     let mut rng = Xoshiro256PlusPlus::seed(1);
     assert!(workers[0].is_woken(), "who does not sleep need not wait");
-    assert_eq!((workers[0].park(), workers[1].park()), (Park::Sleep, Park::Sleep));
+    assert_eq!((workers[0].park(), workers[1].park()), (Parking::Sleep, Parking::Sleep));
     assert_eq!(workers[0].next(&mut rng), Next::Idle);
     assert_eq!(sched.submit(1), Ok(Wake::Worker(1)));
     // Nor is one that is gone:
     assert_eq!(task(workers[0].next(&mut rng)), Some(1));
-    assert_eq!(workers[0].park(), Park::Sleep);
+    assert_eq!(workers[0].park(), Parking::Sleep);
     drop(workers);
     assert_eq!(sched.submit(2), Ok(Wake::Nobody));
 }

@@ -15,7 +15,7 @@ fn work_until_one_task(sched: &Small, index: u32) -> (u32, Wake) {
         match worker.next(&mut rng) {
             Next::Task { task, wake, .. } => return (task, wake),
             Next::Idle => {
-                if worker.park() == Park::Sleep {
+                if worker.park() == Parking::Sleep {
                     while !worker.is_woken() {
                         thread::park();
                     }

@@ -1,0 +1,1 @@
+//! A bounded queue between one producer and one consumer.

@@ -1,0 +1,1 @@
+//! Which stage holds the others up, and the evidence: utilisation and Little's law.

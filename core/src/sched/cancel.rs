@@ -1,0 +1,1 @@
+//! Asking tasks to stop.

@@ -1,0 +1,1 @@
+//! How much each worker gets done: estimates from what it did.

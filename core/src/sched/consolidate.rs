@@ -1,0 +1,1 @@
+//! Energy: as few workers awake as the work needs.

@@ -1,0 +1,1 @@
+//! Finding an imbalance between workers, and planning moves under a budget.

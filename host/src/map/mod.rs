@@ -1,0 +1,1 @@
+//! `divvy map`: one command for each item.

@@ -1,0 +1,1 @@
+//! `divvy measure`: is it worth distributing, and where is the knee?

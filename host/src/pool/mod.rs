@@ -1,0 +1,1 @@
+//! A pool of threads that steal work from each other: fork and join, scopes, tasks, parallel loops, sorting and map-reduce.

@@ -1,0 +1,1 @@
+//! Kinds of workers: child processes, async tasks, workers that tune themselves, workers that are watched.

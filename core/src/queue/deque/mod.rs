@@ -542,6 +542,15 @@ impl<T, S: Storage> Stealer<'_, T, S> {
         }
     }
 
+    /// About how many items there are: what the owner and other thieves do meanwhile may or may not be in it.
+    pub fn len(&self) -> usize {
+        // Ordering: Acquire as in `book`.
+        let front = Front(self.deque.front.load(Ordering::Acquire));
+        let len = front.len(self.deque.pushes.load(Ordering::Acquire)) as usize;
+        // A push and a pop between the two loads can make the difference negative: it is then empty, or nearly.
+        if len > self.deque.capacity() { 0 } else { len }
+    }
+
     /// Whether there was nothing to steal at some moment during this call.
     pub fn is_empty(&self) -> bool {
         // Ordering: Acquire as in `book`.

@@ -212,6 +212,18 @@ impl<T, S: Storage> Mpmc<T, S> {
         }
     }
 
+    /// About how many places are claimed: items, and those that are just being put in. Exact when nobody else is at
+    /// it.
+    pub fn len(&self) -> usize {
+        // Ordering: Acquire, the head first: what others put in meanwhile may be counted, but no item is taken twice.
+        let head = self.head.load(Ordering::Acquire);
+        let tail = self.tail.load(Ordering::Acquire);
+        let mask = self.one_lap() - 1;
+        let laps = (tail & !mask).wrapping_sub(head & !mask) / self.one_lap();
+        let items = i64::from(laps) * self.capacity() as i64 + i64::from(tail & mask) - i64::from(head & mask);
+        items.clamp(0, self.capacity() as i64) as usize
+    }
+
     /// Whether a `pop` at some moment during this call would have answered `None`.
     pub fn is_empty(&self) -> bool {
         // Ordering: Relaxed and Acquire as in `pop`.

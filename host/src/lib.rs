@@ -21,6 +21,7 @@ mod map;
 mod measure;
 mod plan;
 pub mod pool;
+mod process;
 mod run;
 mod sim;
 mod store;

@@ -3,13 +3,14 @@
 use super::{Exit, complain, print};
 use crate::config::units;
 use crate::diagnostic::{Diagnostic, Result};
+use crate::process::leftover;
 use crate::run::engine::{Engine, Halt, Options};
 use crate::run::explain;
 use crate::run::files::Files;
 use crate::run::pipeline::Pipeline;
 use crate::run::plan::{self, Row};
 use crate::run::work::Work;
-use crate::run::{leftover, live, report};
+use crate::run::{live, report};
 use crate::store::{self, Loaded, Store};
 use clap::ArgAction;
 use std::io::{BufRead, IsTerminal, Write};

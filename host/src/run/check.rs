@@ -1,7 +1,7 @@
 //! What must hold between the tasks of a pipeline before anything starts.
 
 use super::pipeline::{CORES, Command, EnvValue, Items, MEMORY, Pipeline};
-use super::process;
+
 use super::text::Text;
 use crate::config::units;
 use crate::diagnostic::{Diagnostic, Result};
@@ -206,7 +206,7 @@ fn programs(pipeline: &Pipeline, written: &HashMap<PathBuf, usize>) -> Result<()
         });
         let may_come =
             program.contains('/') && (!task.needs.is_empty() || written.contains_key(&dir.join(program)));
-        if may_come || process::find_program(program, path.as_deref(), &dir).is_some() {
+        if may_come || crate::process::find_program(program, path.as_deref(), &dir).is_some() {
             continue;
         }
         let place = if program.contains('/') {

@@ -176,7 +176,7 @@ impl Command {
             Command::Shell(text) => text.fill_shell(item).into_owned(),
             Command::Simple(text, _) => text.fill_shell(item).into_owned(),
             Command::Argv(words) => {
-                let words = words.iter().map(|word| super::text::quote(&word.fill(item)).into_owned());
+                let words = words.iter().map(|word| crate::process::shell::quoted(&word.fill(item)));
                 words.collect::<Vec<_>>().join(" ")
             }
         }

@@ -3,6 +3,7 @@
 //! Shells and `awk` use braces a lot, so nothing but these exact tokens is replaced, and only in tasks with
 //! `for_each`. `{{item}}` stands for the literal `{item}`.
 
+use crate::process::shell::{Quotes, SHELL_WORDS, is_plain};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -109,18 +110,19 @@ impl Text {
         if let Some(text) = self.fixed() {
             return Cow::Borrowed(text);
         }
-        let mut out = String::new();
+        let mut out = Vec::new();
         let mut quotes = Quotes::default();
         for piece in &self.0 {
             match piece {
                 Piece::Literal(text) => {
-                    quotes.read(text);
-                    out.push_str(text);
+                    quotes.read(text.as_bytes());
+                    out.extend_from_slice(text.as_bytes());
                 }
-                Piece::Item(part) => quotes.write(&part.of(item.unwrap_or_default()), &mut out),
+                Piece::Item(part) => quotes.write(part.of(item.unwrap_or_default()).as_bytes(), &mut out),
             }
         }
-        Cow::Owned(out)
+        // Quotes are put between characters, so the text is whole.
+        Cow::Owned(String::from_utf8_lossy(&out).into_owned())
     }
 
     /// The words of a command that needs no shell: no metacharacter, quote, assignment, builtin or keyword.
@@ -135,7 +137,7 @@ impl Text {
                             open = false;
                             continue;
                         }
-                        if !is_plain(c) {
+                        if !u8::try_from(c).is_ok_and(is_plain) {
                             return None;
                         }
                         if !open {
@@ -161,118 +163,6 @@ impl Text {
         let program = words.first()?.fixed()?;
         (!program.contains('=') && !SHELL_WORDS.contains(&program)).then_some(words)
     }
-}
-
-/// The characters that mean nothing to a shell wherever they stand in a word.
-fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c)
-}
-
-/// Builtins without a program of the same meaning, and keywords.
-const SHELL_WORDS: [&str; 45] = [
-    ".", ":", "alias", "bg", "break", "case", "cd", "command", "continue", "do", "done", "elif", "else",
-    "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "getopts", "hash", "if", "in", "jobs",
-    "local", "read", "readonly", "return", "set", "shift", "source", "then", "time", "times", "trap", "type",
-    "ulimit", "umask", "unalias", "unset", "until", "while",
-];
-
-/// Which quotes are open at one point of a shell script. Follows `'…'`, `"…"`, `\`, `$(…)`, `` `…` `` and comments;
-/// here-documents are read as plain text.
-#[derive(Debug)]
-struct Quotes {
-    /// The innermost context last; a `$(` inside double quotes starts afresh.
-    open: Vec<Context>,
-    escaped: bool,
-    comment: bool,
-    last: char,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Context {
-    Plain,
-    Single,
-    Double,
-    Command,
-    Paren,
-    Backtick,
-}
-
-impl Default for Quotes {
-    fn default() -> Self {
-        Self { open: vec![Context::Plain], escaped: false, comment: false, last: '\n' }
-    }
-}
-
-impl Quotes {
-    fn context(&self) -> Context {
-        self.open.last().copied().unwrap_or(Context::Plain)
-    }
-
-    fn read(&mut self, text: &str) {
-        for c in text.chars() {
-            self.step(c);
-            self.last = c;
-        }
-    }
-
-    fn step(&mut self, c: char) {
-        if self.comment {
-            self.comment = c != '\n';
-            return;
-        }
-        let context = self.context();
-        if context == Context::Single {
-            if c == '\'' {
-                self.open.pop();
-            }
-            return;
-        }
-        if std::mem::take(&mut self.escaped) {
-            return;
-        }
-        match (c, context) {
-            ('\\', _) => self.escaped = true,
-            ('"', Context::Double) => _ = self.open.pop(),
-            ('"', _) => self.open.push(Context::Double),
-            ('`', _) if self.open.contains(&Context::Backtick) => {
-                while self.open.pop().is_some_and(|context| context != Context::Backtick) {}
-            }
-            ('`', _) => self.open.push(Context::Backtick),
-            ('(', _) if self.last == '$' => self.open.push(Context::Command),
-            (_, Context::Double) => {}
-            ('\'', _) => self.open.push(Context::Single),
-            ('(', _) => self.open.push(Context::Paren),
-            (')', Context::Command | Context::Paren) => _ = self.open.pop(),
-            ('#', _) if self.last.is_whitespace() || "();&|".contains(self.last) => self.comment = true,
-            _ => {}
-        }
-    }
-
-    fn write(&mut self, value: &str, out: &mut String) {
-        match self.context() {
-            _ if self.comment => out.push_str(&value.replace('\n', " ")),
-            Context::Single => out.push_str(&value.replace('\'', r"'\''")),
-            Context::Double => {
-                for c in value.chars() {
-                    if "\"$`\\".contains(c) {
-                        out.push('\\');
-                    }
-                    out.push(c);
-                }
-            }
-            _ => out.push_str(&quote(value)),
-        }
-        self.escaped = false;
-        self.last = 'x';
-    }
-}
-
-/// `value` as one word of a shell command.
-pub(crate) fn quote(value: &str) -> Cow<'_, str> {
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return Cow::Borrowed(value);
-    }
-    Cow::Owned(format!("'{}'", value.replace('\'', r"'\''")))
 }
 
 #[cfg(test)]

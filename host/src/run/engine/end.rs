@@ -2,10 +2,10 @@
 
 use super::{DEAD_OUTPUTS_SHOWN, Engine, Instant, KILL_WAIT, Phase, Running, Stop};
 use crate::config::units::show_duration;
+use crate::process::{self, Exit};
 use crate::run::event::Event;
 use crate::run::key::{self, Decision};
 use crate::run::pipeline::CORES;
-use crate::run::process::{self, Exit};
 use crate::run::work::State;
 use crate::store::{Outcome, Parts, Record};
 use divvy::lease::Lease;

@@ -9,7 +9,6 @@ mod end;
 mod halt;
 mod live;
 mod read;
-mod signals;
 mod start;
 mod tell;
 
@@ -17,14 +16,16 @@ pub(crate) use halt::Halt;
 
 use super::event::Event;
 use super::key::Decision;
+use super::launch::Launcher;
 use super::live::Listener;
-use super::output::{self, Outputs};
-use super::process::{self, Launcher};
 use super::ready::{self, Fit, Ready};
 use super::report::Report;
 use super::work::{State, Step, Work};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::exit::Exit;
+use crate::process;
+use crate::process::output::{self, Outputs};
+use crate::process::signals::{Signals, Told};
 use crate::store::{Batch, Store, Writer};
 use divvy::Instant;
 use divvy::lease::{Lease, Leases};
@@ -32,11 +33,12 @@ use divvy::limit::Gcra;
 use divvy::rng::Xoshiro256PlusPlus;
 use divvy::storage::Heap;
 use read::Reader;
+use rustix::event::PollFlags;
 use rustix::process::Pid;
-use signals::{Signals, Told};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -320,7 +322,7 @@ impl<'p> Engine<'p> {
                     looked = now;
                     self.dispatch();
                     self.hand_over();
-                    self.signals.wait(Some(Duration::ZERO), None);
+                    self.signals.wait(Some(Duration::ZERO), &[], &mut Vec::new());
                     self.hear_signals();
                     self.collect();
                     self.pass_time();
@@ -437,7 +439,10 @@ impl<'p> Engine<'p> {
             until = until.min(now.saturating_add(DRAIN_WAIT));
         }
         let timeout = (until < Instant::MAX).then(|| until.saturating_duration_since(now));
-        if self.signals.wait(timeout, self.listener.as_ref().map(Listener::socket)) {
+        let socket = self.listener.as_ref().map(|listener| (listener.socket().as_fd(), PollFlags::IN));
+        let mut asked = Vec::new();
+        self.signals.wait(timeout, socket.as_slice(), &mut asked);
+        if asked.contains(&true) {
             self.answer();
         }
         self.hear_signals();

@@ -5,14 +5,15 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// A request to end, with the number of its signal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// The first one.
     Once(u8),
     /// Not the first one.
@@ -24,7 +25,7 @@ const WAKE: u8 = 0;
 
 /// Open pipes that the signal handlers write to.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     /// Each signal and its pipe; [`WAKE`] is none.
     pipes: Vec<(u8, UnixStream)>,
     ids: Vec<signal_hook::SigId>,
@@ -41,7 +42,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// From here on the signals no longer end the process.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let (read, waker) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
         let pipes = vec![(WAKE, read)];
@@ -59,24 +60,31 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Waits for a signal or a client of `socket`, at most for `timeout`. Returns whether there is a client.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>, socket: Option<&UnixListener>) -> bool {
+    /// Waits for a signal or for one of `others`, at most for `timeout`. `ready` says which of `others` it was.
+    pub(crate) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        others: &[(BorrowedFd<'_>, PollFlags)],
+        ready: &mut Vec<bool>,
+    ) {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         });
-        let mut polled = Vec::with_capacity(6);
+        let mut polled = Vec::with_capacity(self.pipes.len() + others.len());
         self.pipes.iter().for_each(|(_, pipe)| polled.push(PollFd::new(pipe, PollFlags::IN)));
-        if let Some(socket) = socket {
-            polled.push(PollFd::new(socket, PollFlags::IN));
-        }
+        polled.extend(others.iter().map(|&(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
         // An interrupted wait is as good as one that ended; the next one finds what came.
         _ = rustix::event::poll(&mut polled, timeout.as_ref());
-        let mut ready = polled.iter().map(|fd| !fd.revents().is_empty());
-        let written: Vec<bool> = ready.by_ref().take(self.pipes.len()).collect();
-        let client = ready.next().unwrap_or(false);
+        let (pipes, others) = polled.split_at(self.pipes.len());
+        ready.clear();
+        ready.extend(others.iter().map(|fd| !fd.revents().is_empty()));
+        let mut written = 0u32;
+        for (index, fd) in pipes.iter().enumerate() {
+            written |= u32::from(!fd.revents().is_empty()) << index;
+        }
         for (index, (signal, pipe)) in self.pipes.iter_mut().enumerate() {
-            if written[index] {
+            if written & (1 << index) != 0 {
                 let count = drain(pipe);
                 if *signal != WAKE && i32::from(*signal) != SIGCHLD {
                     self.asked = self.asked.saturating_add(count);
@@ -84,21 +92,20 @@ impl Signals {
                 }
             }
         }
-        client
     }
 
     /// What ends the wait when it is written to.
-    pub(super) fn waker(&self) -> io::Result<UnixStream> {
+    pub(crate) fn waker(&self) -> io::Result<UnixStream> {
         self.waker.try_clone()
     }
 
     /// Is set as soon as somebody asks divvy to end.
-    pub(super) fn end_flag(&self) -> Arc<AtomicBool> {
+    pub(crate) fn end_flag(&self) -> Arc<AtomicBool> {
         self.end.clone()
     }
 
     /// Whether somebody asked divvy to end since the last call.
-    pub(super) fn told(&mut self) -> Option<Told> {
+    pub(crate) fn told(&mut self) -> Option<Told> {
         if self.asked == self.told {
             return None;
         }

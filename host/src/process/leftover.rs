@@ -24,7 +24,7 @@ pub(crate) fn kill(mark: &str) -> (usize, bool) {
             killed.insert(pid);
             // A marked process that leads its group was started by divvy, so the whole group is.
             if leads {
-                super::process::signal_group(pid, Signal::KILL);
+                super::signal_group(pid, Signal::KILL);
             }
             _ = rustix::process::kill_process(pid, Signal::KILL);
         }
@@ -43,8 +43,7 @@ fn find(mark: &str) -> Vec<(Pid, bool)> {
         .filter_map(|pid| {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
             let marked = environment.split(|&byte| byte == 0).any(|variable| {
-                let value =
-                    variable.strip_prefix(super::process::MARK.as_bytes()).and_then(|v| v.strip_prefix(b"="));
+                let value = variable.strip_prefix(super::MARK.as_bytes()).and_then(|v| v.strip_prefix(b"="));
                 value.is_some_and(|value| {
                     value.split(|&byte| byte == b':').any(|part| part == mark.as_bytes())
                 })
@@ -72,7 +71,7 @@ mod tests {
     fn only_what_carries_the_mark_is_ended() {
         let start = |mark: &str| {
             let mut command = Command::new("sh");
-            command.args(["-c", "sleep 100 & echo ready; wait"]).env(super::super::process::MARK, mark);
+            command.args(["-c", "sleep 100 & echo ready; wait"]).env(super::super::MARK, mark);
             let mut child = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
             let mut line = String::new();
             std::io::BufRead::read_line(
@@ -94,7 +93,7 @@ mod tests {
         std::io::Read::read_to_end(&mut marked.stdout.take().unwrap(), &mut rest).unwrap();
         assert!(rest.is_empty());
         assert!(other.try_wait().unwrap().is_none(), "the other one was ended");
-        super::super::process::signal_group(Pid::from_child(&other), Signal::KILL);
+        super::super::signal_group(Pid::from_child(&other), Signal::KILL);
         other.wait().unwrap();
     }
 }

@@ -55,3 +55,8 @@ export function table(caption: string, titles: string[], rows: (Node | string)[]
     html("tbody", {}, ...body),
   );
 }
+
+/** A name with the paint that stands for it in the picture. */
+export function who(paint: number | string, name: string | number): HTMLSpanElement {
+  return html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${name}`);
+}

@@ -2,6 +2,7 @@
 //
 // A simulation has no way back, so all of it is run once, and looked at at every multiple of a short time.
 
+import { latest } from "../fleet/film.js";
 import { ChainSim, type ChainPlan } from "../pkg/protection.js";
 import { rows } from "../rows.js";
 
@@ -97,10 +98,7 @@ export class ChainTrack {
 
   /** As it was at `time`. */
   at(time: number): Sample {
-    const index = Math.floor(time / this.every + 1e-6);
-    const sample = this.samples[Math.min(this.samples.length - 1, Math.max(0, index))];
-    if (!sample) throw new Error("a track has at least one sample");
-    return sample;
+    return latest(this.samples, this.every, time);
   }
 
   /** The share of what ended in each stretch that was answered; a stretch in which nothing ended has none. */

@@ -1,6 +1,6 @@
 // The figures of a chain at a moment.
 
-import { html, table } from "../dom.js";
+import { table, who } from "../dom.js";
 import { duration, grouped, percent } from "../format.js";
 import type { ChainLane } from "./boxes.js";
 import { SERVICES, type Users } from "./track.js";
@@ -17,17 +17,12 @@ export function servicesTable(lanes: readonly ChainLane[], time: number): HTMLTa
     lanes.map(({ label, paint, track }) => {
       const sample = track.at(time);
       const total = sample.totals[service];
-      const who = html(
-        "span",
-        { class: "who" },
-        html("i", { class: `chip chip-${paint}` }),
-        ` ${name}, ${label}`,
-      );
-      if (!total) return [who];
+      const named = who(paint, `${name}, ${label}`);
+      if (!total) return [named];
       const { degraded, p99, attempts, wasted } = total;
       const calls = attempts / Math.max(1, sample.users.arrived);
       return [
-        who,
+        named,
         percent(success(total), 1),
         grouped(degraded),
         p99 > 0 ? duration(p99) : "–",

@@ -4,6 +4,7 @@
 
 import { DispatchSim, type Traffic } from "../pkg/divvy.js";
 import { rows } from "../rows.js";
+import { latest } from "./film.js";
 
 export interface Figures {
   arrived: number;
@@ -73,10 +74,7 @@ export class Track {
 
   /** As it was at `time`. */
   at(time: number): Sample {
-    const index = Math.min(this.samples.length - 1, Math.max(0, this.index(time)));
-    const sample = this.samples[index];
-    if (!sample) throw new Error("a track has at least one sample");
-    return sample;
+    return latest(this.samples, this.every, time);
   }
 
   /** How many samples there are up to `time`. */

@@ -1,9 +1,10 @@
 // What a policy is called, and what it came to.
 
 import { withBar } from "../chart/bar.js";
-import { html, table } from "../dom.js";
+import { table, who } from "../dom.js";
 import { duration, grouped } from "../format.js";
-import type { Track } from "./track.js";
+import type { Line } from "../chart/lines.js";
+import type { Figures, Track } from "./track.js";
 
 export interface Lane {
   /** As the library and the address name it. */
@@ -12,8 +13,26 @@ export interface Lane {
   paint: number;
 }
 
+/** A lane with what came of it. */
+export interface Running extends Lane {
+  track: Track;
+}
+
+/** The figures of all lanes at a moment. */
+export function figuresOf(lanes: readonly Running[], time: number): Record<string, Figures> {
+  return Object.fromEntries(lanes.map(({ policy, track }) => [policy, track.at(time).figures]));
+}
+
+/** One of the figures of each lane, over time. */
+export function linesOf(lanes: readonly Running[], figure: keyof Figures): Line[] {
+  return lanes.map(({ policy, paint, label, track }) => ({
+    ...{ key: policy, paint, label },
+    points: track.samples.map(({ at, figures }) => [at, figures[figure]] as const),
+  }));
+}
+
 /** The table of all lanes at a moment. */
-export function figuresTable(lanes: readonly (Lane & { track: Track })[], time: number): HTMLTableElement {
+export function figuresTable(lanes: readonly Running[], time: number): HTMLTableElement {
   const all = lanes.map(({ track }) => track.at(time).figures);
   const longest = Math.max(1, ...all.map(({ p99 }) => p99));
   const rows = lanes.map(({ label, paint }, i) => {
@@ -21,7 +40,7 @@ export function figuresTable(lanes: readonly (Lane & { track: Track })[], time: 
     if (!figures) return [label];
     const { succeeded, mean, p50, p99, p999, skew } = figures;
     return [
-      html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${label}`),
+      who(paint, label),
       grouped(succeeded),
       duration(mean),
       duration(p50),

@@ -39,6 +39,13 @@ export function frame(stage: HTMLElement, keys: readonly [string, string][]): Fr
   return { figure, picture, say, controls, knobs, results };
 }
 
+/** Parts of the picture with these ids, one below the other. */
+export function parts<I extends string[]>(view: Frame, ...ids: I): { [K in keyof I]: HTMLDivElement } {
+  const parts = ids.map((id) => html("div", { id }));
+  view.picture.append(...parts);
+  return parts as { [K in keyof I]: HTMLDivElement };
+}
+
 /** A part of the results with a title; answers where its content goes. */
 export function result(results: HTMLElement, id: string, title: string): HTMLDivElement {
   const heading = `${id}-title`;

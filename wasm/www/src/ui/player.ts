@@ -29,7 +29,7 @@ export interface Draw {
 }
 
 /** What can be played. Times are milliseconds. */
-export interface Film {
+export interface Reel {
   now(): number;
   end(): number;
   /** To this moment, forwards or back. */
@@ -38,16 +38,22 @@ export interface Film {
   step(): void;
   /** To just before what happened last. */
   back(): void;
-  draw(what: Draw): void;
-  /** Puts the state into the address. */
-  keep(): void;
   /** How to say a moment where it is not milliseconds. */
   moment?(time: number): string;
 }
 
+export interface Film {
+  reel: Reel;
+  draw(what: Draw): void;
+  /** Puts the state into the address. */
+  keep(): void;
+}
+
 export interface Speeds {
-  /** Milliseconds of the scene in one of the reader, with what the list says. */
+  /** Each speed with what the list says. */
   options: readonly (readonly [number, string])[];
+  /** Milliseconds of the reel in one of the reader, at speed 1. */
+  unit?: number;
   get(): number;
   set(speed: number): void;
 }
@@ -71,12 +77,13 @@ export class Player {
   constructor(frame: Frame, film: Film, speeds: Speeds, flush: () => void) {
     this.film = film;
     this.speeds = speeds;
+    const { reel } = film;
     const actions = {
       play: () => this.setPlaying(!this.on),
-      step: () => this.pauseAt(() => film.step()),
-      back: () => this.pauseAt(() => film.back()),
-      restart: () => this.pauseAt(() => film.goTo(0)),
-      jump: () => this.pauseAt(() => film.goTo(film.end())),
+      step: () => this.pauseAt(() => reel.step()),
+      back: () => this.pauseAt(() => reel.back()),
+      restart: () => this.pauseAt(() => reel.goTo(0)),
+      jump: () => this.pauseAt(() => reel.goTo(reel.end())),
     };
     const button = (name: "play" | "step" | "restart" | "jump", label: string) => {
       const button = html("button", { type: "button", id: name }, label);
@@ -91,7 +98,7 @@ export class Player {
       ...speeds.options.map(([value, label]) => html("option", { value }, label)),
     );
     this.time = html("input", { id: "time", type: "range", min: 0, max: 1, step: "any", value: 0 });
-    this.time.addEventListener("input", () => this.pauseAt(() => film.goTo(Number(this.time.value))));
+    this.time.addEventListener("input", () => this.pauseAt(() => reel.goTo(Number(this.time.value))));
     this.speed.addEventListener("change", () => {
       speeds.set(Number(this.speed.value));
       this.film.keep();
@@ -143,13 +150,14 @@ export class Player {
 
   /** The film is another one, or another length of it. */
   loaded(): void {
-    this.time.max = String(this.film.end());
+    this.time.max = String(this.film.reel.end());
     this.speed.value = String(this.speeds.get());
     this.draw(false, true);
   }
 
   setPlaying(on: boolean): void {
-    if (on && this.film.now() >= this.film.end()) this.film.goTo(0);
+    const { reel } = this.film;
+    if (on && reel.now() >= reel.end()) reel.goTo(0);
     this.on = on;
     this.play.textContent = on ? "Pause" : "Play";
     this.draw(false, true);
@@ -178,9 +186,10 @@ export class Player {
     if (tables) this.tabled = now;
     if (words) this.said = now;
     this.film.draw({ animate: animate && !this.less, tables, words });
-    const time = this.film.now();
+    const { reel } = this.film;
+    const time = reel.now();
     this.time.value = String(time);
-    const moment = this.film.moment?.(time) ?? `${Math.round(time)} milliseconds`;
+    const moment = reel.moment?.(time) ?? `${Math.round(time)} milliseconds`;
     this.time.setAttribute("aria-valuetext", moment);
     if (everything) this.film.keep();
     document.documentElement.dataset["time"] = String(time);
@@ -191,8 +200,10 @@ export class Player {
     if (!this.on) return;
     const passed = Math.min(Math.max(now - this.last, 0), LONGEST_FRAME);
     this.last = now;
-    this.film.goTo(Math.min(this.film.now() + passed * this.speeds.get(), this.film.end()));
-    if (this.film.now() >= this.film.end()) {
+    const { reel } = this.film;
+    const step = passed * this.speeds.get() * (this.speeds.unit ?? 1);
+    reel.goTo(Math.min(reel.now() + step, reel.end()));
+    if (reel.now() >= reel.end()) {
       this.setPlaying(false);
       return;
     }

@@ -3,14 +3,13 @@
 import { withBar } from "../../chart/bar.js";
 import { Lines } from "../../chart/lines.js";
 import { round, scale } from "../../chart/scale.js";
-import { html, table } from "../../dom.js";
-import { Clock, SPEED_WORDS } from "../../fleet/film.js";
+import { table, who } from "../../dom.js";
+import { Clock, latest, PACE } from "../../fleet/film.js";
 import { duration, grouped, percent, rounded, seconds } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS, Player, type Draw } from "../../ui/player.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
 import { Bars } from "./bars.js";
 import { BUDGETS, PERCENTILES, SPEC, STALLS, type Params } from "./params.js";
 import { GRID, HALF, track, type Sample, type Track } from "./track.js";
@@ -46,108 +45,71 @@ const CONTROLS: readonly Control<Params>[] = [
 export const hedging: Scene = {
   name: "hedging",
   title: "What does a second attempt cost? Hedging, by divvy",
-  mount,
+  mount: (place) =>
+    play<Params>(place, {
+      ...{ spec: SPEC, controls: CONTROLS, speeds: PACE, question },
+      build: (view) => ({ reel: new Clock(GRID), show: show(view) }),
+    }),
 };
 
-function mount(place: Place): () => void {
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, KEYS);
-  const calls = html("div", { id: "calls" });
-  const tail = html("div", { id: "plot" });
-  const load = html("div", { id: "load" });
-  view.picture.append(calls, tail, load);
+function show(view: Frame): Show<Params> {
+  const [calls, tail, load] = parts(view, "calls", "plot", "load");
   const figures = result(view.results, "tails", "Latency up to now");
   const costs = result(view.results, "costs", "What it costs");
   const bars = new Bars(calls);
   const plot = new Lines(tail);
   const shares = new Lines(load);
-  const clock = new Clock(GRID);
+  let params: Params;
+  let run: Track;
+  const at = (now: number) => latest(run.samples, GRID.every, now);
 
-  let params: Params = link.params;
-  let run: Track = { samples: [], calls: [] };
-
-  const player = new Player(
-    view,
-    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-    {
-      options: SPEED_WORDS,
-      get: () => params.speed,
-      set: (speed) => {
-        params = { ...params, speed };
-        knobs.show(params);
-      },
+  return {
+    begin: (next) => {
+      params = next;
+      run = track(params);
     },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, CONTROLS, (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, at: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    run = track(params);
-    clock.set(at);
-    lay();
-  }
-
-  function lay(): void {
-    const axis = scale(Math.max(280, calls.clientWidth), GRID.end, 56);
-    const moments = params.slower === "yes" ? [{ time: HALF, label: "all 10 × as slow" }] : [];
-    bars.lay();
-    plot.lay(axis, {
-      title: "999 of 1000 calls so far took at most",
-      words:
-        "The 99.9th percentile of latency up to each moment, with and without hedging. The table has the numbers.",
-      height: 180,
-      ...{ least: 10, most: 10_000, write: rounded, steps: false, axis: false, names: 92, moments },
-    });
-    shares.lay(axis, {
-      title: "Sent twice, in each half second",
-      words: "Second attempts in each half second, as a share of the calls. The table has the sum.",
-      height: 150,
-      most: Math.min(1, round(Math.max(0.1, ...run.samples.map(({ share }) => share)))),
-      write: (share) => percent(share),
-      ...{ steps: false, axis: true, names: 92, moments: moments.map(({ time }) => ({ time, label: "" })) },
-      marks: params.budget > 0 ? [{ value: params.budget / 100, label: `${params.budget}\u00a0%` }] : [],
-    });
-    player.loaded();
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const at = Math.min(run.samples.length - 1, Math.floor(clock.now / GRID.every + 1e-6));
-    const now = run.samples[at];
-    if (!now) return;
-    bars.draw(run.calls[at] ?? [], now.delay);
-    const answered = run.samples.filter(({ alone }) => alone.answered > 0);
-    plot.draw(
-      WAYS.map(({ key, label, paint }) => ({
-        ...{ key, label, paint },
-        points: answered.map((sample) => [sample.at, sample[key].p999] as const),
-      })),
-      clock.now,
-    );
-    const share = run.samples.map(({ at, share }) => [at, share] as const);
-    shares.draw([{ key: "share", label: "sent twice", paint: 0, points: share }], clock.now);
-    if (tables) {
-      figures.replaceChildren(figuresTable(now));
-      costs.replaceChildren(costTable(now));
-      document.documentElement.dataset["summary"] = JSON.stringify(now);
-    }
-    if (words) view.say.textContent = sentence(now);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    player.leave();
+    lay: () => {
+      const axis = scale(Math.max(280, calls.clientWidth), GRID.end, 56);
+      const moments = params.slower === "yes" ? [{ time: HALF, label: "all 10 × as slow" }] : [];
+      bars.lay();
+      plot.lay(axis, {
+        title: "999 of 1000 calls so far took at most",
+        words:
+          "The 99.9th percentile of latency up to each moment, with and without hedging. The table has the numbers.",
+        height: 180,
+        ...{ least: 10, most: 10_000, write: rounded, steps: false, axis: false, names: 92, moments },
+      });
+      shares.lay(axis, {
+        title: "Sent twice, in each half second",
+        words: "Second attempts in each half second, as a share of the calls. The table has the sum.",
+        height: 150,
+        most: Math.min(1, round(Math.max(0.1, ...run.samples.map(({ share }) => share)))),
+        write: (share) => percent(share),
+        ...{ steps: false, axis: true, names: 92, moments: moments.map(({ time }) => ({ time, label: "" })) },
+        marks: params.budget > 0 ? [{ value: params.budget / 100, label: `${params.budget}\u00a0%` }] : [],
+      });
+    },
+    draw: (now) => {
+      const sample = at(now);
+      bars.draw(run.calls[run.samples.indexOf(sample)] ?? [], sample.delay);
+      const answered = run.samples.filter(({ alone }) => alone.answered > 0);
+      plot.draw(
+        WAYS.map(({ key, label, paint }) => ({
+          ...{ key, label, paint },
+          points: answered.map((sample) => [sample.at, sample[key].p999] as const),
+        })),
+        now,
+      );
+      const share = run.samples.map(({ at, share }) => [at, share] as const);
+      shares.draw([{ key: "share", label: "sent twice", paint: 0, points: share }], now);
+    },
+    tables: (now) => {
+      const sample = at(now);
+      figures.replaceChildren(figuresTable(sample));
+      costs.replaceChildren(costTable(sample));
+      return sample;
+    },
+    sentence: (now) => sentence(at(now)),
   };
 }
 
@@ -175,7 +137,7 @@ function figuresTable(sample: Sample): HTMLTableElement {
     WAYS.map(({ key, label, paint }) => {
       const { answered, p50, p99, p999, max } = sample[key];
       return [
-        html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${label}`),
+        who(paint, label),
         withBar(duration(p999), p999 / longest),
         ...[p99, p50, max].map(duration),
         grouped(answered),

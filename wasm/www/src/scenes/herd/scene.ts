@@ -3,17 +3,16 @@
 import { withBar } from "../../chart/bar.js";
 import { Lines } from "../../chart/lines.js";
 import { round, scale } from "../../chart/scale.js";
-import { html, table } from "../../dom.js";
-import { Clock } from "../../fleet/film.js";
+import { table, who } from "../../dom.js";
+import { Clock, latest } from "../../fleet/film.js";
 import { counted, grouped, rounded } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS, Player, type Draw } from "../../ui/player.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
 import { Dots } from "./dots.js";
 import { POLLS, SPEC, SPEEDS, WORKERS, type Params } from "./params.js";
-import { at, END, EVERY, watch, type Sample, type Wake } from "./track.js";
+import { END, EVERY, watch, type Sample, type Wake } from "./track.js";
 
 interface Lane {
   key: Wake;
@@ -33,132 +32,96 @@ const CONTROLS: readonly Control<Params>[] = [
   { kind: "seed", name: "seed", label: "Seed" },
 ];
 
-export const herd: Scene = { name: "herd", title: "How many wake for one task? By divvy", mount };
+export const herd: Scene = {
+  name: "herd",
+  title: "How many wake for one task? By divvy",
+  mount: (place) =>
+    play<Params>(place, {
+      ...{ spec: SPEC, controls: CONTROLS, question },
+      speeds: {
+        options: SPEEDS.map((speed) => [speed, `1/${1_000_000 / speed} of real time`]),
+        unit: 1 / 1000,
+      },
+      build: (view) => ({ reel: new Clock({ every: EVERY, end: END }, micros), show: show(view) }),
+    }),
+};
 
-function mount(place: Place): () => void {
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, KEYS);
-  const fields = html("div", { id: "fields" });
-  const awake = html("div", { id: "plot" });
-  view.picture.append(fields, awake);
+function show(view: Frame): Show<Params> {
+  const [fields, awake] = parts(view, "fields", "plot");
   const figures = result(view.results, "stats", "Up to now");
   view.results.classList.add("one");
   const picture = new Dots(fields);
   const plot = new Lines(awake);
-  const clock = new Clock({ every: EVERY, end: END });
-
-  let params: Params = link.params;
+  let params: Params;
   let lanes: Lane[] = [];
+  const at = (now: number) => lanes.map(({ samples }) => latest(samples, EVERY, now));
 
-  const player = new Player(
-    view,
-    {
-      ...clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-      moment: (time) => micros(time),
+  return {
+    begin: (next) => {
+      params = next;
+      lanes = [
+        { key: "poll", label: "each looks by itself", paint: 3, samples: watch(params, "poll") },
+        { key: "all", label: "all are woken", paint: 1, samples: watch(params, "all") },
+        { key: "one", label: "one is woken", paint: 0, samples: watch(params, "one") },
+      ];
     },
-    {
-      options: SPEEDS.map((speed) => [speed / 1000, `1/${1_000_000 / speed} of real time`] as const),
-      get: () => params.speed / 1000,
-      set: (speed) => {
-        params = { ...params, speed: Math.round(speed * 1000) };
-        knobs.show(params);
-      },
+    lay: () => {
+      picture.lay(lanes, params.workers);
+      plot.lay(scale(Math.max(280, awake.clientWidth), END, 64), {
+        title: "Workers awake",
+        words: "How many workers are awake under each way to wake them. The table says the numbers.",
+        height: 180,
+        ...{ least: 1, most: Math.max(10, round(params.workers)) },
+        write: grouped,
+        ...{ steps: true, axis: true, names: 120, unit: " ms" },
+        moments: [{ time: 2000, label: "a task comes" }],
+      });
     },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, CONTROLS, (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, time: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    lanes = [
-      { key: "poll", label: "each looks by itself", paint: 3, samples: watch(params, "poll") },
-      { key: "all", label: "all are woken", paint: 1, samples: watch(params, "all") },
-      { key: "one", label: "one is woken", paint: 0, samples: watch(params, "one") },
-    ];
-    clock.set(time);
-    lay();
-  }
-
-  function lay(): void {
-    picture.lay(lanes, params.workers);
-    plot.lay(scale(Math.max(280, awake.clientWidth), END, 64), {
-      title: "Workers awake",
-      words: "How many workers are awake under each way to wake them. The table says the numbers.",
-      height: 180,
-      ...{ least: 1, most: Math.max(10, round(params.workers)) },
-      write: grouped,
-      ...{ steps: true, axis: true, names: 120, unit: " ms" },
-      moments: [{ time: 2000, label: "a task comes" }],
-    });
-    player.loaded();
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const now = clock.now;
-    const samples = lanes.map((lane) => at(lane.samples, now));
-    picture.draw(samples);
-    plot.draw(
-      lanes.map(({ key, paint, label, samples }) => ({
-        ...{ key, paint, label },
-        points: samples.map(({ at, awake }) => [at, awake] as const),
-      })),
-      now,
-    );
-    if (tables) {
-      const most = Math.max(1, ...samples.map(({ figures }) => figures.wakes));
-      figures.replaceChildren(
-        table(
-          "What waking took under each way",
-          [
-            "",
-            "Tasks begun",
-            "Wakes",
-            "… for nothing",
-            "Wakes a task",
-            "Tasks waited",
-            "Workers' time spent on it",
-          ],
-          lanes.map(({ label, paint }, i) => {
-            const who = html(
-              "span",
-              { class: "who" },
-              html("i", { class: `chip chip-${paint}` }),
-              ` ${label}`,
-            );
-            const all = samples[i]?.figures;
-            if (!all) return [who];
-            const { begun, wakes, useless, perTask, delay, overhead } = all;
-            return [
-              ...[who, grouped(begun), withBar(grouped(wakes), wakes / most), grouped(useless)],
-              begun > 0 ? grouped(perTask) : "–",
-              begun > 0 ? micros(delay) : "–",
-              micros(overhead),
-            ];
-          }),
-        ),
+    draw: (now) => {
+      picture.draw(at(now));
+      plot.draw(
+        lanes.map(({ key, paint, label, samples }) => ({
+          ...{ key, paint, label },
+          points: samples.map(({ at, awake }) => [at, awake] as const),
+        })),
+        now,
       );
-      document.documentElement.dataset["summary"] = JSON.stringify(
-        Object.fromEntries(lanes.map(({ key }, i) => [key, samples[i]?.figures])),
-      );
-    }
-    if (words) view.say.textContent = sentence(samples, params, now);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    player.leave();
+    },
+    tables: (now) => {
+      const samples = at(now);
+      figures.replaceChildren(wakesTable(lanes, samples));
+      return Object.fromEntries(lanes.map(({ key }, i) => [key, samples[i]?.figures]));
+    },
+    sentence: (now) => sentence(at(now), params, now),
   };
+}
+
+function wakesTable(lanes: readonly Lane[], samples: readonly Sample[]): HTMLTableElement {
+  const most = Math.max(1, ...samples.map(({ figures }) => figures.wakes));
+  return table(
+    "What waking took under each way",
+    [
+      "",
+      "Tasks begun",
+      "Wakes",
+      "… for nothing",
+      "Wakes a task",
+      "Tasks waited",
+      "Workers' time spent on it",
+    ],
+    lanes.map(({ label, paint }, i) => {
+      const named = who(paint, label);
+      const all = samples[i]?.figures;
+      if (!all) return [named];
+      const { begun, wakes, useless, perTask, delay, overhead } = all;
+      return [
+        ...[named, grouped(begun), withBar(grouped(wakes), wakes / most), grouped(useless)],
+        begun > 0 ? grouped(perTask) : "–",
+        begun > 0 ? micros(delay) : "–",
+        micros(overhead),
+      ];
+    }),
+  );
 }
 
 /** A time of the scene, as people read it: 51 µs, 2.4 ms, 1.31 s. */

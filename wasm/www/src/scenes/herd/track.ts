@@ -43,9 +43,3 @@ export function watch({ seed, workers, tasks, gap, poll }: Params, wake: Wake): 
     sim.free();
   }
 }
-
-export function at(samples: readonly Sample[], time: number): Sample {
-  const sample = samples[Math.min(samples.length - 1, Math.max(0, Math.floor(time / EVERY + 1e-6)))];
-  if (!sample) throw new Error("there is a sample for every moment");
-  return sample;
-}

@@ -3,15 +3,14 @@
 import { withBar } from "../../chart/bar.js";
 import { Lines } from "../../chart/lines.js";
 import { scale } from "../../chart/scale.js";
-import { html, table } from "../../dom.js";
-import { Clock } from "../../fleet/film.js";
+import { table } from "../../dom.js";
+import { Clock, latest } from "../../fleet/film.js";
 import { grouped, percent } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS as PLAYER_KEYS, Player, type Draw } from "../../ui/player.js";
-import { KEYS, SPEC, type Params } from "./params.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
+import { KEYS, SPEC, SPEEDS, type Params } from "./params.js";
 import { Picture } from "./picture.js";
 import { cut, END, EVERY, type Sample } from "./track.js";
 
@@ -36,108 +35,67 @@ const CONTROLS: readonly Control<Params>[] = [
   { kind: "seed", name: "seed", label: "Seed" },
 ];
 
-export const hot: Scene = { name: "hot", title: "What do hot keys do to hashing? By divvy", mount };
+export const hot: Scene = {
+  name: "hot",
+  title: "What do hot keys do to hashing? By divvy",
+  mount: (place) =>
+    play<Params>(place, {
+      ...{ spec: SPEC, controls: CONTROLS, question },
+      speeds: { options: SPEEDS.map((speed) => [speed, `${speed} requests/s`]), unit: 1 / 1000 },
+      build: (view) => ({
+        reel: new Clock({ every: EVERY, end: END }, (time) => `${grouped(time)} requests`),
+        show: show(view),
+      }),
+    }),
+};
 
-function mount(place: Place): () => void {
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, PLAYER_KEYS);
-  const loads = html("div", { id: "loads" });
-  const skew = html("div", { id: "plot" });
-  view.picture.append(loads, skew);
+function show(view: Frame): Show<Params> {
+  const [loads, skew] = parts(view, "loads", "plot");
   const found = result(view.results, "found", "Which keys the sketch found");
   const costs = result(view.results, "costs", "What it costs");
   const picture = new Picture(loads);
   const plot = new Lines(skew);
-  const clock = new Clock({ every: EVERY, end: END });
-
-  let params: Params = link.params;
+  let params: Params;
   let samples: Sample[] = [];
+  const at = (now: number) => latest(samples, EVERY, now);
 
-  const player = new Player(
-    view,
-    {
-      ...clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-      moment: (time) => `${grouped(time)} requests`,
+  return {
+    begin: (next) => {
+      params = next;
+      samples = cut(params);
     },
-    {
-      options: [
-        [250, "250 requests/s"],
-        [1000, "1000 requests/s"],
-        [4000, "4000 requests/s"],
-      ].map(([speed, label]) => [Number(speed) / 1000, String(label)] as const),
-      get: () => params.speed / 1000,
-      set: (speed) => {
-        params = { ...params, speed: Math.round(speed * 1000) };
-        knobs.show(params);
-      },
+    lay: () => {
+      picture.lay(params.workers);
+      const most = Math.max(2, ...samples.slice(2).flatMap(({ hashed, split }) => [hashed, split]));
+      plot.lay(scale(Math.max(280, skew.clientWidth), END, 56), {
+        title: "Skew, by thousands of requests",
+        words: "The skew under both cuts as requests come. The text below says the present numbers.",
+        height: 170,
+        most: Math.ceil(most),
+        write: (value) => value.toFixed(0),
+        ...{ steps: false, axis: true, names: 100, unit: "k" },
+        marks: [{ value: 1, label: "even 1" }],
+      });
     },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, CONTROLS, (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, at: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    samples = cut(params);
-    clock.set(at);
-    lay();
-  }
-
-  function lay(): void {
-    picture.lay(params.workers);
-    const most = Math.max(2, ...samples.slice(2).flatMap(({ hashed, split }) => [hashed, split]));
-    plot.lay(scale(Math.max(280, skew.clientWidth), END, 56), {
-      title: "Skew, by thousands of requests",
-      words: "The skew under both cuts as requests come. The text below says the present numbers.",
-      height: 170,
-      most: Math.ceil(most),
-      write: (value) => value.toFixed(0),
-      ...{ steps: false, axis: true, names: 100, unit: "k" },
-      marks: [{ value: 1, label: "even 1" }],
-    });
-    player.loaded();
-  }
-
-  function sample(): Sample {
-    const found = samples[Math.min(samples.length - 1, Math.floor(clock.now / EVERY + 1e-6))];
-    if (!found) throw new Error("there is a sample for every moment");
-    return found;
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const now = sample();
-    picture.draw(now);
-    const line = (key: "hashed" | "split") =>
-      samples.slice(1).map((sample) => [sample.at, sample[key]] as const);
-    plot.draw(
-      [
-        { key: "hashed", paint: 1, label: "by hash", points: line("hashed") },
-        { key: "split", paint: 0, label: "hot keys split", points: line("split") },
-      ],
-      clock.now,
-    );
-    if (tables) {
-      found.replaceChildren(foundTable(now, params));
-      costs.replaceChildren(costTable(now));
-      const { hashed, split, kept, copies } = now;
-      document.documentElement.dataset["summary"] = JSON.stringify({ hashed, split, kept, copies });
-    }
-    if (words) view.say.textContent = sentence(now, params);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    player.leave();
+    draw: (now) => {
+      picture.draw(at(now));
+      const line = (key: "hashed" | "split") =>
+        samples.slice(1).map((sample) => [sample.at, sample[key]] as const);
+      plot.draw(
+        [
+          { key: "hashed", paint: 1, label: "by hash", points: line("hashed") },
+          { key: "split", paint: 0, label: "hot keys split", points: line("split") },
+        ],
+        now,
+      );
+    },
+    tables: (now) => {
+      const { hashed, split, kept, copies } = at(now);
+      found.replaceChildren(foundTable(at(now), params));
+      costs.replaceChildren(costTable(at(now)));
+      return { hashed, split, kept, copies };
+    },
+    sentence: (now) => sentence(at(now), params),
   };
 }
 

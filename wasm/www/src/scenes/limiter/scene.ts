@@ -3,14 +3,13 @@
 import { withBar } from "../../chart/bar.js";
 import { Lines } from "../../chart/lines.js";
 import { scale } from "../../chart/scale.js";
-import { html, table } from "../../dom.js";
-import { Clock, SPEED_WORDS } from "../../fleet/film.js";
+import { table, who } from "../../dom.js";
+import { Clock, latest, PACE } from "../../fleet/film.js";
 import { grouped, seconds } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS, Player, type Draw } from "../../ui/player.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
 import { Lanes } from "./lanes.js";
 import { CHANGES, SPEC, type Params } from "./params.js";
 import { GRID, HALF, LANES, track, type Key, type Sample, type Track } from "./track.js";
@@ -43,108 +42,70 @@ const CONTROLS: readonly Control<Params>[] = [
 export const limiter: Scene = {
   name: "limiter",
   title: "How many go in the worst second? Limiters, by divvy",
-  mount,
+  mount: (place) =>
+    play<Params>(place, {
+      ...{ spec: SPEC, controls: CONTROLS, speeds: PACE, question },
+      build: (view) => ({ reel: new Clock(GRID), show: show(view) }),
+    }),
 };
 
-function mount(place: Place): () => void {
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, KEYS);
-  const marks = html("div", { id: "lanes" });
-  const recent = html("div", { id: "plot" });
-  const level = html("div", { id: "level" });
-  view.picture.append(marks, recent, level);
+function show(view: Frame): Show<Params> {
+  const [marks, recent, level] = parts(view, "lanes", "plot", "level");
   const figures = result(view.results, "limits", "Up to now");
   view.results.classList.add("one");
   const lanes = new Lanes(marks);
   const plot = new Lines(recent);
   const levels = new Lines(level);
-  const clock = new Clock(GRID);
+  let params: Params;
+  let run: Track;
+  const at = (now: number) => latest(run.samples, GRID.every, now);
 
-  let params: Params = link.params;
-  let run: Track = { samples: [], cells: [] };
-
-  const player = new Player(
-    view,
-    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-    {
-      options: SPEED_WORDS,
-      get: () => params.speed,
-      set: (speed) => {
-        params = { ...params, speed };
-        knobs.show(params);
-      },
+  return {
+    begin: (next) => {
+      params = next;
+      run = track(params);
     },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, CONTROLS, (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, at: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    run = track(params);
-    clock.set(at);
-    lay();
-  }
-
-  function lay(): void {
-    const axis = scale(Math.max(280, marks.clientWidth), GRID.end, 66);
-    const most = (field: "recent" | "free") =>
-      Math.max(1, ...run.samples.flatMap((sample) => LANES.map(({ key }) => sample[key][field])));
-    const then = later(params);
-    const moments = then === params.cells ? [] : [{ time: HALF, label: `quota ${then}` }];
-    lanes.lay(axis, run);
-    plot.lay(axis, {
-      title: "Went within the last second",
-      words:
-        "How many requests each limiter let go within the last second. The table has the most in any second.",
-      height: 170,
-      most: Math.max(most("recent"), Math.ceil(params.cells * 1.1)),
-      write: (value) => value.toFixed(0),
-      ...{ steps: true, axis: false, names: 96, moments },
-      marks: [{ value: params.cells, label: `quota ${params.cells}` }],
-    });
-    levels.lay(axis, {
-      title: "Would go at once",
-      words: "How many requests each limiter would let go at once. The table has the numbers.",
-      height: 140,
-      most: most("free"),
-      write: (value) => value.toFixed(0),
-      ...{ steps: true, axis: true, names: 96, moments: moments.map(({ time }) => ({ time, label: "" })) },
-    });
-    player.loaded();
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const now = run.samples[Math.min(run.samples.length - 1, Math.floor(clock.now / GRID.every + 1e-6))];
-    if (!now) return;
-    lanes.draw(now, clock.now);
-    const lines = (field: "recent" | "free") =>
-      LANES.map(({ key, label, paint }) => ({
-        ...{ key, label, paint },
-        points: run.samples.map((sample) => [sample.at, sample[key][field]] as const),
-      }));
-    plot.draw(lines("recent"), clock.now);
-    levels.draw(lines("free"), clock.now);
-    if (tables) {
-      figures.replaceChildren(figuresTable(now, params));
-      document.documentElement.dataset["summary"] = JSON.stringify(now);
-    }
-    if (words) view.say.textContent = sentence(now, params, clock.now);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    player.leave();
+    lay: () => {
+      const axis = scale(Math.max(280, marks.clientWidth), GRID.end, 66);
+      const most = (field: "recent" | "free") =>
+        Math.max(1, ...run.samples.flatMap((sample) => LANES.map(({ key }) => sample[key][field])));
+      const then = later(params);
+      const moments = then === params.cells ? [] : [{ time: HALF, label: `quota ${then}` }];
+      lanes.lay(axis, run);
+      plot.lay(axis, {
+        title: "Went within the last second",
+        words:
+          "How many requests each limiter let go within the last second. The table has the most in any second.",
+        height: 170,
+        most: Math.max(most("recent"), Math.ceil(params.cells * 1.1)),
+        write: (value) => value.toFixed(0),
+        ...{ steps: true, axis: false, names: 96, moments },
+        marks: [{ value: params.cells, label: `quota ${params.cells}` }],
+      });
+      levels.lay(axis, {
+        title: "Would go at once",
+        words: "How many requests each limiter would let go at once. The table has the numbers.",
+        height: 140,
+        most: most("free"),
+        write: (value) => value.toFixed(0),
+        ...{ steps: true, axis: true, names: 96, moments: moments.map(({ time }) => ({ time, label: "" })) },
+      });
+    },
+    draw: (now) => {
+      lanes.draw(at(now), now);
+      const lines = (field: "recent" | "free") =>
+        LANES.map(({ key, label, paint }) => ({
+          ...{ key, label, paint },
+          points: run.samples.map((sample) => [sample.at, sample[key][field]] as const),
+        }));
+      plot.draw(lines("recent"), now);
+      levels.draw(lines("free"), now);
+    },
+    tables: (now) => {
+      figures.replaceChildren(figuresTable(at(now), params));
+      return at(now);
+    },
+    sentence: (now) => sentence(at(now), params, now),
   };
 }
 
@@ -177,7 +138,7 @@ function figuresTable(sample: Sample, params: Params): HTMLTableElement {
     LANES.map(({ key, label, paint }) => {
       const { most, admitted, refused, free } = sample[key];
       return [
-        html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${label}`),
+        who(paint, label),
         withBar(grouped(most), most / longest, params.cells / longest),
         ...[bounds[key], admitted, refused, free].map(grouped),
       ];

@@ -2,17 +2,15 @@
 
 import { Lines } from "../../chart/lines.js";
 import { round, scale } from "../../chart/scale.js";
-import { html } from "../../dom.js";
-import { Clock, SPEED_WORDS } from "../../fleet/film.js";
+import { Clock, PACE } from "../../fleet/film.js";
 import { Track } from "../../fleet/track.js";
-import { figuresTable, type Lane } from "../../fleet/words.js";
+import { figuresOf, figuresTable, linesOf, type Running } from "../../fleet/words.js";
 import { counted, duration, percent, rounded, seconds } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
 import { policies, Traffic } from "../../pkg/divvy.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS, Player, type Draw } from "../../ui/player.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
 import { Lanes } from "./lanes.js";
 import { MAX_LANES, spec, type Params } from "./params.js";
 
@@ -25,103 +23,60 @@ const SLOW = 25;
 export const race: Scene = {
   name: "race",
   title: "Which policy answers sooner? Balancers racing, by divvy",
-  mount,
+  mount: (place) => {
+    const names = policies();
+    return play<Params>(place, {
+      ...{ spec: spec(names), controls: controls(names), speeds: PACE, question },
+      build: (view) => ({ reel: new Clock(GRID), show: show(view) }),
+    });
+  },
 };
 
-function mount(place: Place): () => void {
-  const names = policies();
-  const SPEC = spec(names);
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, KEYS);
-  const queues = html("div", { id: "lanes" });
-  const latency = html("div", { id: "plot" });
-  view.picture.append(queues, latency);
+function show(view: Frame): Show<Params> {
+  const [queues, latency] = parts(view, "lanes", "plot");
   const table = result(view.results, "stats", "Latency up to now");
   view.results.classList.add("one");
   const picture = new Lanes(queues);
   const plot = new Lines(latency);
-  const clock = new Clock(GRID);
+  let lanes: Running[] = [];
+  let slow = 0;
 
-  let params: Params = link.params;
-  let lanes: (Lane & { track: Track })[] = [];
-
-  const player = new Player(
-    view,
-    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-    {
-      options: SPEED_WORDS,
-      get: () => params.speed,
-      set: (speed) => {
-        params = { ...params, speed };
-        knobs.show(params);
-      },
+  return {
+    begin: ({ policies, seed, servers, load, times, ...params }) => {
+      slow = Math.min(params.slow, servers);
+      const traffic = new Traffic(seed, servers, load);
+      traffic.runTimes(times);
+      traffic.slow(slow, SLOW);
+      lanes = policies.map((policy, paint) => ({
+        ...{ policy, paint, label: policy },
+        track: new Track(policy, traffic, GRID.every, GRID.end, 20),
+      }));
+      traffic.free();
     },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, controls(names), (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, at: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    const traffic = new Traffic(params.seed, params.servers, params.load);
-    traffic.runTimes(params.times);
-    traffic.slow(Math.min(params.slow, params.servers), SLOW);
-    lanes = params.policies.map((policy, paint) => ({
-      ...{ policy, paint, label: policy },
-      track: new Track(policy, traffic, GRID.every, GRID.end, 20),
-    }));
-    traffic.free();
-    clock.set(at);
-    lay();
-  }
-
-  function lay(): void {
-    const longest = Math.max(1, ...lanes.map(({ track }) => track.longest));
-    picture.lay(lanes, Math.min(params.slow, params.servers), Math.min(longest, TALLEST));
-    plot.lay(scale(Math.max(280, latency.clientWidth), GRID.end, 56), {
-      title: "99 of 100 requests so far took at most",
-      words:
-        "The 99th percentile of latency up to each moment, for each policy. The table says the present numbers.",
-      height: 160,
-      most: round(Math.max(...lanes.flatMap(({ track }) => track.samples.map(({ figures }) => figures.p99)))),
-      write: (ms) => (ms === 0 ? "0" : rounded(ms)),
-      ...{ steps: false, axis: true, names: 96 },
-    });
-    player.loaded();
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const now = clock.now;
-    picture.draw(lanes, now);
-    plot.draw(
-      lanes.map(({ policy, paint, label, track }) => ({
-        ...{ key: policy, paint, label },
-        points: track.samples.map(({ at, figures }) => [at, figures.p99] as const),
-      })),
-      now,
-    );
-    if (tables) {
+    lay: () => {
+      const longest = Math.max(1, ...lanes.map(({ track }) => track.longest));
+      picture.lay(lanes, slow, Math.min(longest, TALLEST));
+      plot.lay(scale(Math.max(280, latency.clientWidth), GRID.end, 56), {
+        title: "99 of 100 requests so far took at most",
+        words:
+          "The 99th percentile of latency up to each moment, for each policy. The table says the present numbers.",
+        height: 160,
+        most: round(
+          Math.max(...lanes.flatMap(({ track }) => track.samples.map(({ figures }) => figures.p99))),
+        ),
+        write: (ms) => (ms === 0 ? "0" : rounded(ms)),
+        ...{ steps: false, axis: true, names: 96 },
+      });
+    },
+    draw: (now) => {
+      picture.draw(lanes, now);
+      plot.draw(linesOf(lanes, "p99"), now);
+    },
+    tables: (now) => {
       table.replaceChildren(figuresTable(lanes, now));
-      document.documentElement.dataset["summary"] = JSON.stringify(
-        Object.fromEntries(lanes.map(({ policy, track }) => [policy, track.at(now).figures])),
-      );
-    }
-    if (words) view.say.textContent = sentence(lanes, now);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    player.leave();
+      return figuresOf(lanes, now);
+    },
+    sentence: (now) => sentence(lanes, now),
   };
 }
 
@@ -155,7 +110,7 @@ function question({ servers, slow }: Params): string {
   return `The same requests come to ${counted(servers)} servers${which}. Which policy answers sooner?`;
 }
 
-function sentence(lanes: readonly (Lane & { track: Track })[], now: number): string {
+function sentence(lanes: readonly Running[], now: number): string {
   const order = lanes
     .map(({ label, track }) => ({ label, ...track.at(now).figures }))
     .sort((a, b) => a.p99 - b.p99);

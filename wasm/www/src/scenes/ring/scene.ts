@@ -1,6 +1,6 @@
 // Nodes on a ring: change them, and see which keys move.
 
-import { html } from "../../dom.js";
+import { html, who } from "../../dom.js";
 import { format, parse } from "../../params.js";
 import { ringAlgorithms } from "../../pkg/divvy.js";
 import { ask, type Place, type Scene } from "../../scene.js";
@@ -161,7 +161,7 @@ function mount(place: Place): () => void {
     return html(
       "div",
       { class: "node-row" },
-      html("span", { class: "who" }, html("i", { class: `chip chip-${id}` }), ` ${label}`),
+      who(id, label),
       html("output", { id: `weight-${label}-value`, for: `weight-${label}` }),
       ...[input, drain, remove],
     );

@@ -2,16 +2,15 @@
 
 import { Lines, type Line } from "../../chart/lines.js";
 import { round, scale } from "../../chart/scale.js";
-import { html, table } from "../../dom.js";
-import { Clock, SPEED_WORDS } from "../../fleet/film.js";
+import { table, who } from "../../dom.js";
+import { Clock, PACE } from "../../fleet/film.js";
 import { Track } from "../../fleet/track.js";
 import { counted, duration, grouped, percent, rounded, seconds } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
 import { policies, Traffic } from "../../pkg/divvy.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS, Player, type Draw } from "../../ui/player.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
 import { spec, type Params } from "./params.js";
 
 const GRID = { every: 100, end: 40_000 };
@@ -33,139 +32,96 @@ interface Lane {
 export const slow: Scene = {
   name: "slow",
   title: "How much work for a cold server? Slow start, by divvy",
-  mount,
+  mount: (place) => {
+    const names = policies();
+    return play<Params>(place, {
+      ...{ spec: spec(names), controls: controls(names), speeds: PACE, question },
+      build: (view) => ({ reel: new Clock({ ...GRID, end: GRID.end - FROM }), show: show(view) }),
+    });
+  },
 };
 
-function mount(place: Place): () => void {
-  const names = policies();
-  const SPEC = spec(names);
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, KEYS);
-  const ramp = html("div", { id: "ramp" });
-  const latency = html("div", { id: "plot" });
-  view.picture.append(ramp, latency);
+function show(view: Frame): Show<Params> {
+  const [ramp, latency] = parts(view, "ramp", "plot");
   const figures = result(view.results, "stats", "Since the server joined");
   view.results.classList.add("one");
   const shares = new Lines(ramp);
   const plot = new Lines(latency);
-  const clock = new Clock({ ...GRID, end: GRID.end - FROM });
-
-  let params: Params = link.params;
+  let servers = 0;
   let lanes: Lane[] = [];
+  const since = (now: number) => lanes.map((lane) => ({ ...lane, ...sinceJoin(lane.track, now + FROM) }));
 
-  const player = new Player(
-    view,
-    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-    {
-      options: SPEED_WORDS,
-      get: () => params.speed,
-      set: (speed) => {
-        params = { ...params, speed };
-        knobs.show(params);
-      },
+  return {
+    begin: (params) => {
+      servers = params.servers;
+      const traffic = new Traffic(params.seed, servers, params.load);
+      traffic.joins(JOINS, params.warm * 1000, params.cold);
+      const without = new Track(params.policy, traffic, GRID.every, GRID.end, WINDOW);
+      traffic.slowStart(params.ramp * 1000);
+      const ramped = new Track(params.policy, traffic, GRID.every, GRID.end, WINDOW);
+      traffic.free();
+      lanes = [
+        { key: "without", label: "without", paint: 1, track: without, shares: shared(without) },
+        { key: "with", label: "with slow start", paint: 0, track: ramped, shares: shared(ramped) },
+      ];
     },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, controls(names), (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, at: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    const traffic = new Traffic(params.seed, params.servers, params.load);
-    traffic.joins(JOINS, params.warm * 1000, params.cold);
-    const without = new Track(params.policy, traffic, GRID.every, GRID.end, WINDOW);
-    traffic.slowStart(params.ramp * 1000);
-    const ramped = new Track(params.policy, traffic, GRID.every, GRID.end, WINDOW);
-    traffic.free();
-    lanes = [
-      { key: "without", label: "without", paint: 1, track: without, shares: shared(without) },
-      { key: "with", label: "with slow start", paint: 0, track: ramped, shares: shared(ramped) },
-    ];
-    clock.set(at);
-    lay();
-  }
-
-  function lay(): void {
-    const width = Math.max(280, latency.clientWidth);
-    const axis = scale(width, GRID.end - FROM, 64);
-    const fair = 1 / (params.servers + 1);
-    const most = Math.max(2 * fair, ...lanes.flatMap(({ shares }) => shares.map(([, share]) => share)));
-    shares.lay(axis, {
-      title: "Share of the requests that the new server gets",
-      words: "The share of requests that the new server gets, over time. The table says the numbers.",
-      height: width >= 600 ? 170 : 150,
-      most: Math.min(1, Math.ceil(most * 10) / 10),
-      write: (part) => percent(part),
-      ...{ steps: false, axis: false, names: 110 },
-      marks: [{ value: fair, label: `fair ${percent(fair)}` }],
-      moments: [{ time: JOINS - FROM, label: "it joins" }],
-    });
-    plot.lay(axis, {
-      title: "99 of 100 requests took at most (each second)",
-      words: "The 99th percentile of latency in each second. The table says the numbers.",
-      height: width >= 600 ? 210 : 170,
-      most: round(Math.max(...lanes.flatMap(({ track }) => recent(track).map(([, p99]) => p99)))),
-      write: (ms) => (ms === 0 ? "0" : rounded(ms)),
-      ...{ steps: false, axis: true, names: 110 },
-      moments: [{ time: JOINS - FROM, label: "" }],
-    });
-    player.loaded();
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const now = clock.now;
-    const lines = (points: (lane: Lane) => Line["points"]) =>
-      lanes.map((lane) => ({ key: lane.key, paint: lane.paint, label: lane.label, points: points(lane) }));
-    shares.draw(
-      lines((lane) => lane.shares),
-      now,
-    );
-    plot.draw(
-      lines((lane) => recent(lane.track)),
-      now,
-    );
-    const since = lanes.map((lane) => ({ ...lane, ...sinceJoin(lane.track, now + FROM) }));
-    if (tables) {
-      figures.replaceChildren(
-        table(
-          "What the new server got and how long requests took since it joined",
-          [
-            "",
-            "Requests to it",
-            "Its share",
-            "It holds now",
-            "Its worst second, 99 %",
-            "All: worst second, 99 %",
-          ],
-          since.map(({ label, paint, picked, share, held, own, worst }) => [
-            html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${label}`),
-            ...[grouped(picked), percent(share, 1), grouped(held), duration(own), duration(worst)],
-          ]),
-        ),
+    lay: () => {
+      const width = Math.max(280, latency.clientWidth);
+      const axis = scale(width, GRID.end - FROM, 64);
+      const fair = 1 / (servers + 1);
+      const most = Math.max(2 * fair, ...lanes.flatMap(({ shares }) => shares.map(([, share]) => share)));
+      shares.lay(axis, {
+        title: "Share of the requests that the new server gets",
+        words: "The share of requests that the new server gets, over time. The table says the numbers.",
+        height: width >= 600 ? 170 : 150,
+        most: Math.min(1, Math.ceil(most * 10) / 10),
+        write: (part) => percent(part),
+        ...{ steps: false, axis: false, names: 110 },
+        marks: [{ value: fair, label: `fair ${percent(fair)}` }],
+        moments: [{ time: JOINS - FROM, label: "it joins" }],
+      });
+      plot.lay(axis, {
+        title: "99 of 100 requests took at most (each second)",
+        words: "The 99th percentile of latency in each second. The table says the numbers.",
+        height: width >= 600 ? 210 : 170,
+        most: round(Math.max(...lanes.flatMap(({ track }) => recent(track).map(([, p99]) => p99)))),
+        write: (ms) => (ms === 0 ? "0" : rounded(ms)),
+        ...{ steps: false, axis: true, names: 110 },
+        moments: [{ time: JOINS - FROM, label: "" }],
+      });
+    },
+    draw: (now) => {
+      const lines = (points: (lane: Lane) => Line["points"]) =>
+        lanes.map((lane) => ({ key: lane.key, paint: lane.paint, label: lane.label, points: points(lane) }));
+      shares.draw(
+        lines((lane) => lane.shares),
+        now,
       );
-      document.documentElement.dataset["summary"] = JSON.stringify(
-        Object.fromEntries(
-          since.map(({ key, picked, share, held, own, worst }) => [key, { picked, share, held, own, worst }]),
-        ),
+      plot.draw(
+        lines((lane) => recent(lane.track)),
+        now,
       );
-    }
-    if (words) view.say.textContent = sentence(since, now);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    player.leave();
+    },
+    tables: (now) => {
+      const all = since(now);
+      figures.replaceChildren(sinceTable(all));
+      return Object.fromEntries(
+        all.map(({ key, picked, share, held, own, worst }) => [key, { picked, share, held, own, worst }]),
+      );
+    },
+    sentence: (now) => sentence(since(now), now),
   };
+}
+
+function sinceTable(since: readonly (Lane & Since)[]): HTMLTableElement {
+  return table(
+    "What the new server got and how long requests took since it joined",
+    ["", "Requests to it", "Its share", "It holds now", "Its worst second, 99 %", "All: worst second, 99 %"],
+    since.map(({ label, paint, picked, share, held, own, worst }) => [
+      who(paint, label),
+      ...[grouped(picked), percent(share, 1), grouped(held), duration(own), duration(worst)],
+    ]),
+  );
 }
 
 function controls(names: readonly string[]): Control<Params>[] {

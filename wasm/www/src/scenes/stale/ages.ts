@@ -1,6 +1,6 @@
 // What every policy comes to at every age of the snapshot.
 
-import { html, table } from "../../dom.js";
+import { table, who } from "../../dom.js";
 import type { Lane } from "../../fleet/words.js";
 import { duration, rounded } from "../../format.js";
 import { DispatchSim, Traffic } from "../../pkg/divvy.js";
@@ -55,7 +55,7 @@ function meansTable(
     "Mean latency of each policy at each age",
     ["A snapshot every", ...AGES.map(rounded)],
     lanes.map(({ label, paint }, lane) => [
-      html("span", { class: "who" }, html("i", { class: `chip chip-${paint}` }), ` ${label}`),
+      who(paint, label),
       ...AGES.map((_, i) => {
         const value = means[lane]?.[i];
         return value === undefined ? "…" : duration(value);

@@ -2,17 +2,15 @@
 
 import { Lines } from "../../chart/lines.js";
 import { scale } from "../../chart/scale.js";
-import { html } from "../../dom.js";
-import { Clock, SPEED_WORDS } from "../../fleet/film.js";
+import { Clock, PACE } from "../../fleet/film.js";
 import { Heat } from "../../fleet/heat.js";
 import { Track } from "../../fleet/track.js";
-import { figuresTable, type Lane } from "../../fleet/words.js";
+import { figuresOf, figuresTable, linesOf, type Lane, type Running } from "../../fleet/words.js";
 import { duration, percent, rounded, seconds } from "../../format.js";
-import { format, moment, parse } from "../../params.js";
-import { ask, type Place, type Scene } from "../../scene.js";
-import { frame, onWidth, result } from "../../ui/frame.js";
-import { Knobs, type Control } from "../../ui/knobs.js";
-import { KEYS, Player, type Draw } from "../../ui/player.js";
+import type { Scene } from "../../scene.js";
+import { parts, result, type Frame } from "../../ui/frame.js";
+import type { Control } from "../../ui/knobs.js";
+import { play, type Show } from "../../ui/stage.js";
 import { byAge, trafficOf } from "./ages.js";
 import { AGES, SPEC, type Params } from "./params.js";
 
@@ -43,64 +41,27 @@ const CONTROLS: readonly Control<Params>[] = [
   { kind: "seed", name: "seed", label: "Seed" },
 ];
 
-export const stale: Scene = { name: "stale", title: "Why do old news herd? By divvy", mount };
+export const stale: Scene = {
+  name: "stale",
+  title: "Why do old news herd? By divvy",
+  mount: (place) =>
+    play<Params>(place, {
+      ...{ spec: SPEC, controls: CONTROLS, speeds: PACE, question },
+      build: (view) => ({ reel: new Clock(GRID), show: show(view) }),
+    }),
+};
 
-function mount(place: Place): () => void {
-  const link = parse(SPEC, place.query);
-  const start = moment(place.query);
-  place.note([...link.notes, ...start.notes]);
-  const view = frame(place.stage, KEYS);
-  const strips = html("div", { id: "strips" });
-  const latency = html("div", { id: "plot" });
-  view.picture.append(strips, latency);
+function show(view: Frame): Show<Params> {
+  const [strips, latency] = parts(view, "strips", "plot");
   const table = result(view.results, "stats", "Latency up to now");
   const ages = result(view.results, "ages", "The mean at other ages of the snapshot");
   view.results.classList.add("one");
   const picture = new Heat(strips);
   const plot = new Lines(latency);
-  const clock = new Clock(GRID);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-
-  let params: Params = link.params;
-  let lanes: (Lane & { track: Track })[] = [];
+  let lanes: Running[] = [];
   let stop = () => {};
 
-  const player = new Player(
-    view,
-    clock.film(draw, () => place.keep(format(SPEC, params, clock.now))),
-    {
-      options: SPEED_WORDS,
-      get: () => params.speed,
-      set: (speed) => {
-        params = { ...params, speed };
-        knobs.show(params);
-      },
-    },
-    place.flush,
-  );
-  const knobs = new Knobs(view.knobs, CONTROLS, (next) => {
-    const resume = player.playing;
-    begin(next, clock.now);
-    player.setPlaying(resume);
-  });
-
-  function begin(next: Params, at: number): void {
-    params = next;
-    knobs.show(params);
-    ask(place, question(params));
-    const traffic = trafficOf(params, params.age);
-    lanes = LANES.map((lane) => ({
-      ...lane,
-      track: new Track(lane.policy, traffic, GRID.every, GRID.end, 20),
-    }));
-    traffic.free();
-    stop();
-    stop = byAge(LANES, params, GRID.end, (table) => ages.replaceChildren(table));
-    clock.set(at);
-    lay();
-  }
-
-  function lay(): void {
+  const lay = () => {
     const wide = latency.clientWidth >= 600;
     picture.lay(lanes, GRID.end, DARKEST, wide ? 44 : 26);
     const axis = scale(Math.max(280, latency.clientWidth), GRID.end, 56);
@@ -114,37 +75,29 @@ function mount(place: Place): () => void {
       write: rounded,
       ...{ steps: false, axis: true, names: 150 },
     });
-    player.loaded();
-  }
-
-  function draw({ tables, words }: Draw): void {
-    const now = clock.now;
-    picture.draw(now);
-    plot.draw(
-      lanes.map(({ policy, paint, label, track }) => ({
-        ...{ key: policy, paint, label },
-        points: track.samples.map(({ at, figures }) => [at, figures.mean] as const),
-      })),
-      now,
-    );
-    if (tables) {
+  };
+  return {
+    begin: (params) => {
+      const traffic = trafficOf(params, params.age);
+      lanes = LANES.map((lane) => ({
+        ...lane,
+        track: new Track(lane.policy, traffic, GRID.every, GRID.end, 20),
+      }));
+      traffic.free();
+      stop();
+      stop = byAge(LANES, params, GRID.end, (table) => ages.replaceChildren(table));
+    },
+    lay,
+    draw: (now) => {
+      picture.draw(now);
+      plot.draw(linesOf(lanes, "mean"), now);
+    },
+    tables: (now) => {
       table.replaceChildren(figuresTable(lanes, now));
-      document.documentElement.dataset["summary"] = JSON.stringify(
-        Object.fromEntries(lanes.map(({ policy, track }) => [policy, track.at(now).figures])),
-      );
-    }
-    if (words) view.say.textContent = sentence(lanes, now);
-  }
-
-  const unwatch = onWidth(view.figure, lay);
-  dark.addEventListener("change", lay);
-  begin(params, start.time ?? 0);
-  if (start.time === undefined && !player.less) player.setPlaying(true);
-  return () => {
-    unwatch();
-    stop();
-    dark.removeEventListener("change", lay);
-    player.leave();
+      return figuresOf(lanes, now);
+    },
+    sentence: (now) => sentence(lanes, now),
+    leave: () => stop(),
   };
 }
 
@@ -152,7 +105,7 @@ function question({ age }: Params): string {
   return `Everybody knows who was idle ${rounded(age)} ago. Why does that make it worse?`;
 }
 
-function sentence(lanes: readonly (Lane & { track: Track })[], now: number): string {
+function sentence(lanes: readonly Running[], now: number): string {
   const mean = (policy: string) =>
     lanes.find((lane) => lane.policy === policy)?.track.at(now).figures ?? { mean: 0, succeeded: 0 };
   const all = mean("told-all");

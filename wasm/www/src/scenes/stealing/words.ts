@@ -1,7 +1,7 @@
 // The run in words and tables, for those who do not see the picture, and for numbers that it does not show.
 
 import { withBar } from "../../chart/bar.js";
-import { html, table } from "../../dom.js";
+import { html, table, who } from "../../dom.js";
 import { counted, percent, seconds } from "../../format.js";
 import { ActivityKind } from "../../pkg/divvy.js";
 import type { Take, Victim } from "../../pkg/divvy.js";
@@ -43,7 +43,7 @@ export function statsTable(run: Run): HTMLTableElement {
   const rows = run
     .stats()
     .map((stats, worker) => [
-      html("span", { class: "who" }, html("i", { class: `chip chip-${worker}` }), ` ${worker}`),
+      who(worker, worker),
       doing(activities[worker]?.kind, activities[worker]?.subject),
       String(stats.queued),
       String(stats.processed),

@@ -54,6 +54,31 @@ pub(super) fn two_groups_by_turns(mut policy: impl Policy) -> [i32; 6] {
     counts
 }
 
+/// The last member goes and comes 2,500 times, every `stretch` choices: nobody may be two turns from its share at any
+/// change. Shares are counted in the two sums of weights multiplied, so that they are whole.
+pub(super) fn changes_in_step_with_the_turns_do_not_add_up(
+    mut policy: impl Policy,
+    weights: &[u32],
+    stretch: i64,
+) {
+    let mut fleet = weighing(weights);
+    let last = fleet.id(weights.len() as u32 - 1).unwrap();
+    let all: u32 = weights.iter().sum();
+    let turn = i64::from(all) * i64::from(all - weights[weights.len() - 1]);
+    let mut owed: Vec<i64> = weights.iter().map(|_| 0).collect();
+    for round in 0..5_000 {
+        if round % 2 == 0 { fleet.mark_down(last) } else { fleet.resume(last) }.unwrap();
+        let total: u32 = fleet.ready().iter().map(|slot| fleet.weight(*slot)).sum();
+        for slot in fleet.ready() {
+            owed[*slot as usize] += stretch * i64::from(fleet.weight(*slot)) * turn / i64::from(total);
+        }
+        for _ in 0..stretch {
+            owed[choose(&mut policy, &fleet, &Request::new()).unwrap() as usize] -= turn;
+        }
+        assert!(owed.iter().all(|owed| owed.abs() < 2 * turn), "{weights:?}, {round}: {owed:?} of {turn}");
+    }
+}
+
 /// A policy by turns that has room for two members must refuse what it should.
 pub(super) fn refuses_what_does_not_fit_or_is_not_there(mut policy: impl Policy) {
     let rng = &mut SplitMix64::seed(0);

@@ -17,7 +17,8 @@ use core::fmt;
 ///
 /// The bound holds from the first choice and until members come, go or change weight. From then on everyone keeps what
 /// it is ahead or behind, less than a turn, and a new member begins with nothing, so that nobody gets a burst however
-/// often it happens. (What is more than a turn lapses: changes in step with the turns add up, to a part of a turn each.) A member that a request avoids when it would be its turn keeps that turn, but never more than one.
+/// often it happens. Changes do not add up, not even those in step with the turns. A member that a request avoids when
+/// it would be its turn keeps that turn, but never more than one.
 ///
 /// *When not to use it:* with few different weights [`SmoothWeighted`](super::SmoothWeighted) takes less memory and is
 /// as fast; where requests differ in cost, weights alone say too little: take a policy that looks at load.
@@ -68,30 +69,34 @@ pub struct LowDiscrepancy<S: Storage> {
     epoch: Option<u32>,
     /// Which choice is next.
     turn: u64,
+    /// 2n − 2 for the `n` candidates of that epoch.
+    span: u64,
 }
 
 /// A member. Its turns come every `step` choices, each within a window that opens at `opens` and closes before the next
-/// one opens. Times are whole choices and a rest in units of 1 / (weight × span).
+/// one opens. Times are whole choices and a rest in units of 1 / (weight × span), and finer: see [`Seat::sit_down`].
 #[derive(Clone, Copy, Debug)]
 struct Seat {
     slot: u32,
     generation: u32,
     candidate: bool,
+    /// A request avoided it since its last turn.
+    avoided: bool,
     /// The sum of the weights ÷ its own, rounded down.
     step: u32,
     /// How much of `step` the window takes.
     window: u32,
     step_rest: u64,
     window_rest: u64,
-    /// weight × (2n − 2).
+    /// weight × (2n − 2), scaled.
     unit: u64,
-    /// When its next turn may come. Outside: how far off that was, in steps × 2⁻³², or [`NEW`].
+    /// When its next turn may come. Outside: what it is owed, in turns × 2⁻³².
     opens: u64,
     opens_rest: u64,
 }
 
-/// A seat that had no turn yet.
-const NEW: u64 = i64::MAX as u64;
+/// How many turns a member is owed, or owes, at most: what a change of the candidates finds is about 2.
+const MOST: i128 = 4;
 /// How many bits name the seat in an entry of a heap; the others are the time.
 const SEAT: u32 = 24;
 /// Turns are counted from here, so that one may have come due before the first.
@@ -136,7 +141,7 @@ impl Seat {
     }
 
     /// It has its turn at choice `turn`: the next one opens a step later.
-    const fn advance(&mut self, turn: u64) {
+    fn advance(&mut self, turn: u64) {
         let carry = self.opens_rest >= self.unit - self.step_rest;
         self.opens += self.step as u64 + carry as u64;
         self.opens_rest = match carry {
@@ -144,19 +149,42 @@ impl Seat {
             false => self.opens_rest + self.step_rest,
         };
         // Only a turn that came too late, as the member was avoided, moves those after it.
-        if self.opens + 1 < turn {
+        if core::mem::take(&mut self.avoided) && self.opens + 1 < turn {
             self.opens = turn - 1;
         }
     }
 
-    /// How far off its next turn is at choice `turn`, in steps × 2⁻³².
-    fn ahead(&self, turn: u64) -> i64 {
-        let unit = i128::from(self.unit.max(1));
+    /// What it is owed before choice `turn`, in turns × 2⁻³²: negative if it is ahead.
+    fn owed(&self, turn: u64, span: u64) -> i64 {
+        let unit = i128::from(self.unit);
+        // A step is the sum of the weights × span, and a window opens when another turn would be just on the bound:
+        // when 1 / span of a turn is owed.
         let step = i128::from(self.step) * unit + i128::from(self.step_rest);
-        let off = (i128::from(self.opens) - i128::from(turn)) * unit + i128::from(self.opens_rest);
-        // The nearest: off and step are below 2^34 × 2^57.
-        let bits = ((off << 33) / step.max(1) + 1) >> 1;
-        bits.clamp(-1 << 33, 1 << 33) as i64
+        let off = (i128::from(self.opens) - i128::from(turn) + 1) * unit + i128::from(self.opens_rest);
+        let owed = step / i128::from(span.max(1)) - off;
+        // The nearest; a step is below 2^62.
+        let most = step * MOST;
+        let bits = ((owed.clamp(-most, most) << 33) / step.max(1) + 1) >> 1;
+        bits as i64
+    }
+
+    /// Takes a place among candidates whose weights add up to `total`, with what it is owed before choice `turn`.
+    ///
+    /// However few the weights add up to, a step is from 2⁶¹ to 2⁶² units, so that what is owed is rounded by next to
+    /// nothing: with units of 1 / (weight × span), it would be by a quarter of a turn where two members of weight 1 are left.
+    fn sit_down(&mut self, weight: u64, total: u64, span: u64, turn: u64) {
+        let scale = (total * span).leading_zeros() - 2;
+        self.unit = weight * span << scale;
+        self.step = (total / weight) as u32;
+        self.step_rest = total % weight * span << scale;
+        let window = total * (span - 2) << scale;
+        self.window = (window / self.unit) as u32;
+        self.window_rest = window % self.unit;
+        let step = i128::from(total * span << scale);
+        let off = i128::from(total << scale) - ((i128::from(self.opens as i64) * step + (1 << 31)) >> 32);
+        let unit = i128::from(self.unit);
+        self.opens = (i128::from(turn) - 1 + off.div_euclid(unit)) as u64;
+        self.opens_rest = off.rem_euclid(unit) as u64;
     }
 }
 
@@ -171,6 +199,7 @@ impl<const N: usize> LowDiscrepancy<Inline<N>> {
             early: heapless::Vec::new(),
             epoch: None,
             turn: FIRST,
+            span: 0,
         }
     }
 }
@@ -194,6 +223,7 @@ impl LowDiscrepancy<crate::storage::Heap> {
             early: HeapList::with_capacity(members),
             epoch: None,
             turn: FIRST,
+            span: 0,
         }
     }
 }
@@ -205,10 +235,9 @@ impl<S: Storage> LowDiscrepancy<S> {
         if view.slots().len() > self.seats.capacity() {
             return Err(Refusal::PolicyTooSmall);
         }
-        // What each candidate until now was ahead or behind.
         if self.epoch.take().is_some() {
             for seat in self.seats.iter_mut().filter(|seat| seat.candidate) {
-                seat.opens = seat.ahead(self.turn) as u64;
+                seat.opens = seat.owed(self.turn, self.span) as u64;
             }
         }
         self.open.clear();
@@ -217,39 +246,24 @@ impl<S: Storage> LowDiscrepancy<S> {
             slot,
             generation,
             candidate: true,
+            avoided: false,
             step: 0,
             window: 0,
             step_rest: 0,
             window_rest: 0,
             unit: 1,
-            opens: NEW,
+            opens: 0,
             opens_rest: 0,
         };
         let len = among::enrol(&mut self.seats, view, fresh)?;
         // The fleet keeps the sum of the weights below 2³².
         let total: u64 = view.slots().iter().map(|slot| u64::from(fleet.weight(*slot).max(1))).sum();
         let total = total.min(u64::from(u32::MAX));
-        let span = 2 * len as u64 - 2;
+        self.span = 2 * len as u64 - 2;
         self.turn = FIRST + 1;
         for seat in &mut self.seats[..len] {
             let weight = u64::from(fleet.weight(seat.slot).max(1));
-            seat.unit = weight * span;
-            seat.step = (total / weight) as u32;
-            seat.step_rest = total % weight * span;
-            let window = total * (span - 2);
-            seat.window = (window / seat.unit) as u32;
-            seat.window_rest = window % seat.unit;
-            (seat.opens, seat.opens_rest) = match seat.opens {
-                // A window opens when another turn would be just on the bound.
-                NEW => (FIRST + total / seat.unit, total % seat.unit),
-                ahead => {
-                    let off = i128::from(ahead as i64) * i128::from(total) * i128::from(span);
-                    let off = (off + (1 << 31)) >> 32;
-                    let unit = i128::from(seat.unit);
-                    let opens = i128::from(self.turn) + off.div_euclid(unit);
-                    (opens as u64, off.rem_euclid(unit) as u64)
-                }
-            };
+            seat.sit_down(weight, total, self.span, self.turn);
         }
         for at in 0..len {
             // As many places as seats: this cannot be refused.
@@ -307,9 +321,24 @@ impl<S: Storage> LowDiscrepancy<S> {
         }
     }
 
+    /// Remembers who is avoided: of the turns that it misses it keeps one.
+    fn note_avoided(&mut self, request: &Request<'_>) {
+        if !request.avoids_any() {
+            return;
+        }
+        // Every candidate is in one of the heaps.
+        let candidates = self.open.len() + self.early.len();
+        let seats = &mut self.seats[..candidates];
+        for slot in request.all_avoided() {
+            if let Ok(at) = seats.binary_search_by_key(&slot, Entry::slot) {
+                seats[at].avoided = true;
+            }
+        }
+    }
+
     /// The first of a heap that `request` does not avoid.
     fn first_of(&self, heap: &[u64], request: &Request<'_>) -> Option<usize> {
-        if request.avoided().is_empty() {
+        if !request.avoids_any() {
             return (!heap.is_empty()).then_some(0);
         }
         let slot = |entry: u64| self.seats[(entry & ((1 << SEAT) - 1)) as usize].slot;
@@ -346,6 +375,7 @@ impl<S: Storage> Policy for LowDiscrepancy<S> {
             self.rebuild(view)?;
         }
         self.release();
+        self.note_avoided(request);
         let entry = match self.first_of(&self.open, request) {
             Some(at) => pop(&mut self.open, at),
             None => {
@@ -378,7 +408,7 @@ impl<S: Storage> fmt::Debug for LowDiscrepancy<S> {
 mod tests {
     use super::*;
     use crate::balance::fixture::{
-        choose, member, refuses_what_does_not_fit_or_is_not_there, two_groups_by_turns, weighing,
+        self, choose, member, refuses_what_does_not_fit_or_is_not_there, two_groups_by_turns, weighing,
     };
     use proptest::prelude::*;
     use std::vec;
@@ -445,9 +475,9 @@ mod tests {
             }
         }
 
-        /// However often the candidates change, a change costs nobody more than a turn.
+        /// Whatever changes, and however often, everyone's share of what follows is right to a few turns.
         #[test]
-        fn a_change_costs_nobody_more_than_a_turn(
+        fn changes_cost_nobody_more_than_a_few_turns(
             weights in prop::collection::vec(1u32..9, 3..12), rounds in 1u32..40, stretch in 1u32..20, goes: bool,
         ) {
             let mut fleet = weighing(&weights);
@@ -477,7 +507,7 @@ mod tests {
             // One that is another each time begins anew each time, so its own count says nothing.
             let kept = if goes { weights.len() - 1 } else { weights.len() };
             let strays: Vec<f64> = counts[..kept].iter().zip(&due).map(|(count, due)| count - due).collect();
-            let allowed = 2.0 + f64::from(rounds);
+            let allowed = if goes { 2.0 + f64::from(rounds) } else { 2.0 };
             prop_assert!(strays.iter().all(|stray| stray.abs() < allowed), "{strays:?}");
         }
 
@@ -498,6 +528,19 @@ mod tests {
                 count += u32::from(choose(&mut policy, &fleet, &Request::new()) == Ok(avoid));
             }
             prop_assert!(count <= weights[avoid as usize] + 2, "{count}");
+        }
+    }
+
+    #[test]
+    fn changes_in_step_with_the_turns_do_not_add_up() {
+        for (weights, stretch) in
+            [(&[1, 1, 5][..], 11), (&[1, 1, 6], 9), (&[1, 2, 7], 13), (&[8, 1, 1, 1, 8], 5)]
+        {
+            fixture::changes_in_step_with_the_turns_do_not_add_up(
+                LowDiscrepancy::<Inline<64>>::new(),
+                weights,
+                stretch,
+            );
         }
     }
 

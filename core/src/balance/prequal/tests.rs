@@ -159,13 +159,15 @@ proptest! {
 
 #[test]
 fn the_reuse_budget_is_the_paper_s() {
-    let reuse =
-        |members| PrequalConfig::new().reuse(members).map(|uses| uses.to_bits() as f64 / 2f64.powi(32));
-    // 2 / (3 (1 − 16/n) − 1)
-    for (members, uses) in [(48, 2.0), (100, 2.0 / 1.52), (1_000, 2.0 / 1.952), (10_000, 2.0 / 1.9952)] {
-        assert!((reuse(members).unwrap() - uses).abs() < 1e-6, "{members}");
+    let reuse = |members| PrequalConfig::new().reuse(members);
+    // 2 / (3 (1 − 16/n) − 1), to a millionth
+    for (members, over, under) in
+        [(48, 2, 1), (100, 200, 152), (1_000, 2_000, 1_952), (10_000, 20_000, 19_952)]
+    {
+        let exact = Q32::from_ratio(over, under).unwrap();
+        assert!(reuse(members).unwrap().to_bits().abs_diff(exact.to_bits()) < 4_295, "{members}");
     }
-    assert_eq!(reuse(u32::MAX), Some(2.0 / 2.0f64).map(|uses| uses.max(reuse(u32::MAX).unwrap())));
+    assert!(reuse(u32::MAX) >= Some(Q32::ONE));
     // Probes no longer make up for removals: no budget would keep the pool filled. Grouped wrongly, as
     // (1 − 16/24) × (3 − 1), there would be one of 3.
     for members in [0, 1, 16, 24] {
@@ -182,8 +184,9 @@ fn a_fraction_of_a_use_is_drawn_by_chance() {
     let mut policy = Prequal::new();
     let uses: Vec<u32> = (0..10_000).map(|_| policy.uses(100, &mut rng)).collect();
     assert!(uses.iter().all(|uses| [1, 2].contains(uses)));
-    let mean = f64::from(uses.iter().sum::<u32>()) / 10_000.0;
-    assert!((mean - 2.0 / 1.52).abs() < 0.02, "{mean}");
+    // 1 / 0.76 of a use, ± 0.02, 10,000 times
+    let uses: u32 = uses.iter().sum();
+    assert!(uses.abs_diff(13_158) < 200, "{uses}");
     assert_eq!(policy.uses(20, &mut rng), u32::MAX);
 }
 

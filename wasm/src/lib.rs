@@ -14,6 +14,8 @@ mod scenes;
 
 #[cfg(feature = "conformance")]
 pub use conformance::{digests, golden_digests};
+#[cfg(any(feature = "protection", feature = "scenes"))]
+pub use number::Wrong;
 #[cfg(feature = "protection")]
 pub use protection::{BreakerSim, ChainPlan, ChainSim, Coming, Deed, HedgingSim, HerdSim, LimiterSim};
 #[cfg(feature = "scenes")]

@@ -1,6 +1,5 @@
 //! A breaker, and calls that end as the reader says.
 
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use divvy::Instant;
@@ -9,11 +8,10 @@ use divvy::breaker::{
 };
 use divvy::fixed::Q32;
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::Deed;
-use crate::number::{instant_millis, whole};
+use crate::number::{Wrong, count, instant_millis, whole};
 
 const MAX_WINDOW: u64 = 1_000;
 const MAX_SECONDS: u64 = 3_600;
@@ -60,18 +58,7 @@ impl BreakerSim {
         sure: bool,
         seconds: f64,
         probes: f64,
-    ) -> Result<Self, JsError> {
-        Self::build(window, percent, minimum, sure, seconds, probes).map_err(|message| JsError::new(&message))
-    }
-
-    fn build(
-        window: f64,
-        percent: f64,
-        minimum: f64,
-        sure: bool,
-        seconds: f64,
-        probes: f64,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Wrong> {
         let window = count("window", window, MAX_WINDOW)?;
         let percent = whole("percent", percent, 1, 100)?;
         let minimum = count("minimum", minimum, u64::from(window.get()))?.get();
@@ -91,7 +78,7 @@ impl BreakerSim {
             confidence = Confidence::P95;
             config = config.confidence(confidence);
         }
-        let rules = config.build().map_err(|error| error.to_string())?;
+        let rules = config.build().map_err(Wrong::of)?;
         Ok(Self {
             breaker: Breaker::<_, Heap>::with_capacity(rules, CountWindow::with_capacity(window)),
             now: Instant::ZERO,
@@ -227,18 +214,13 @@ const fn number(state: State) -> u8 {
     }
 }
 
-fn count(name: &str, value: f64, most: u64) -> Result<NonZeroU32, String> {
-    let value = whole(name, value, 1, most)?;
-    u32::try_from(value).ok().and_then(NonZeroU32::new).ok_or_else(|| format!("{name} is 0; give 1 or more"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use divvy::breaker::Cause;
 
     fn sim(sure: bool) -> BreakerSim {
-        BreakerSim::build(10.0, 50.0, 10.0, sure, 5.0, 2.0).unwrap()
+        BreakerSim::new(10.0, 50.0, 10.0, sure, 5.0, 2.0).unwrap()
     }
 
     fn states(sim: &BreakerSim) -> Vec<f64> {
@@ -303,7 +285,7 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named() {
         let refused = |window, percent, minimum, seconds, probes| {
-            BreakerSim::build(window, percent, minimum, false, seconds, probes).unwrap_err()
+            BreakerSim::new(window, percent, minimum, false, seconds, probes).unwrap_err()
         };
         assert!(refused(0.0, 50.0, 1.0, 5.0, 1.0).starts_with("window is 0;"));
         assert!(refused(10.0, 101.0, 1.0, 5.0, 1.0).starts_with("percent is 101;"));

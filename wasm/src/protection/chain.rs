@@ -11,10 +11,9 @@ use divvy::rng::Xoshiro256PlusPlus;
 use divvy::sim::chain::{Chain, Config, Fallback, Fault, Link, Outage, Series, Tier};
 use divvy::sim::{Arrivals, Service};
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{MAX_SEED, instant, instant_millis, millis, whole};
+use crate::number::{MAX_SEED, Wrong, instant, instant_millis, millis, whole};
 
 /// Users' requests and attempts that may be in the simulation at once.
 const JOBS: u32 = 50_000;
@@ -49,77 +48,7 @@ impl ChainPlan {
     ///
     /// Throws an `Error` that says which parameter is wrong and what it may be; so does every method here.
     #[wasm_bindgen(constructor)]
-    pub fn new(seed: f64, rate: f64) -> Result<Self, JsError> {
-        Self::build(seed, rate).map_err(|message| JsError::new(&message))
-    }
-
-    /// D works `factor` (2 to 1,000) times slower `from` one time `until` another, in milliseconds.
-    #[wasm_bindgen(js_name = slowD)]
-    pub fn slow_d(&mut self, factor: f64, from: f64, until: f64) -> Result<(), JsError> {
-        let fault = || Ok(Fault::Slow { factor: Q32::from_int(whole("factor", factor, 2, 1_000)? as u32) });
-        self.outage = Some(outage(fault, from, until).map_err(|message| JsError::new(&message))?);
-        Ok(())
-    }
-
-    /// So many `percent` (0 to 100) of the requests need D; C answers the others by itself.
-    #[wasm_bindgen(js_name = needD)]
-    pub fn need_d(&mut self, percent: f64) -> Result<(), JsError> {
-        let percent = whole("percent", percent, 0, 100).map_err(|message| JsError::new(&message))?;
-        self.needs = Q32::from_ratio(percent, 100).unwrap_or(Q32::ONE);
-        Ok(())
-    }
-
-    /// D fails every request `from` one time `until` another, in milliseconds.
-    #[wasm_bindgen(js_name = failD)]
-    pub fn fail_d(&mut self, from: f64, until: f64) -> Result<(), JsError> {
-        let fault = || Ok(Fault::Failing { share: Q32::ONE });
-        self.outage = Some(outage(fault, from, until).map_err(|message| JsError::new(&message))?);
-        Ok(())
-    }
-
-    /// D waits so many `millis` (1 to 10,000) for E, C twice as long for D, and so on up to the users.
-    pub fn timeouts(&mut self, millis: f64) -> Result<(), JsError> {
-        let patience = whole("millis", millis, 1, 10_000).map_err(|message| JsError::new(&message))?;
-        self.patience = Some(Duration::from_millis(patience));
-        Ok(())
-    }
-
-    /// Every caller makes up to so many `attempts` (1 to 10).
-    pub fn attempts(&mut self, attempts: f64) -> Result<(), JsError> {
-        self.attempts = whole("attempts", attempts, 1, 10).map_err(|message| JsError::new(&message))? as u32;
-        Ok(())
-    }
-
-    /// Retries come out of a budget: a tenth of the first attempts.
-    pub fn budget(&mut self, on: bool) {
-        self.budget = on;
-    }
-
-    /// A breaker stands before D: over 50 calls, it opens at half of them failed or slower than 200 ms.
-    pub fn breaker(&mut self, on: bool) {
-        self.breaker = on;
-    }
-
-    /// At most so many calls (1 to 1,000) of D are under way at once.
-    pub fn bulkhead(&mut self, places: f64) -> Result<(), JsError> {
-        let places = whole("places", places, 1, 1_000).map_err(|message| JsError::new(&message))?;
-        self.places = Some(places as u32);
-        Ok(())
-    }
-
-    /// Every call carries the time at which its caller gives up.
-    pub fn deadlines(&mut self, on: bool) {
-        self.deadlines = on;
-    }
-
-    /// C answers without D when D does not answer.
-    pub fn fallback(&mut self, on: bool) {
-        self.fallback = on;
-    }
-}
-
-impl ChainPlan {
-    fn build(seed: f64, rate: f64) -> Result<Self, String> {
+    pub fn new(seed: f64, rate: f64) -> Result<Self, Wrong> {
         let seed = whole("seed", seed, 0, MAX_SEED)?;
         let rate = whole("rate", rate, 1, MAX_RATE)? as u32;
         Ok(Self {
@@ -137,6 +66,71 @@ impl ChainPlan {
         })
     }
 
+    /// D works `factor` (2 to 1,000) times slower `from` one time `until` another, in milliseconds.
+    #[wasm_bindgen(js_name = slowD)]
+    pub fn slow_d(&mut self, factor: f64, from: f64, until: f64) -> Result<(), Wrong> {
+        let factor = Q32::from_int(whole("factor", factor, 2, 1_000)? as u32);
+        self.outage = Some(outage(Fault::Slow { factor }, from, until)?);
+        Ok(())
+    }
+
+    /// So many `percent` (0 to 100) of the requests need D; C answers the others by itself.
+    #[wasm_bindgen(js_name = needD)]
+    pub fn need_d(&mut self, percent: f64) -> Result<(), Wrong> {
+        let percent = whole("percent", percent, 0, 100)?;
+        self.needs = Q32::from_ratio(percent, 100).unwrap_or(Q32::ONE);
+        Ok(())
+    }
+
+    /// D fails every request `from` one time `until` another, in milliseconds.
+    #[wasm_bindgen(js_name = failD)]
+    pub fn fail_d(&mut self, from: f64, until: f64) -> Result<(), Wrong> {
+        self.outage = Some(outage(Fault::Failing { share: Q32::ONE }, from, until)?);
+        Ok(())
+    }
+
+    /// D waits so many `millis` (1 to 10,000) for E, C twice as long for D, and so on up to the users.
+    pub fn timeouts(&mut self, millis: f64) -> Result<(), Wrong> {
+        let patience = whole("millis", millis, 1, 10_000)?;
+        self.patience = Some(Duration::from_millis(patience));
+        Ok(())
+    }
+
+    /// Every caller makes up to so many `attempts` (1 to 10).
+    pub fn attempts(&mut self, attempts: f64) -> Result<(), Wrong> {
+        self.attempts = whole("attempts", attempts, 1, 10)? as u32;
+        Ok(())
+    }
+
+    /// Retries come out of a budget: a tenth of the first attempts.
+    pub fn budget(&mut self, on: bool) {
+        self.budget = on;
+    }
+
+    /// A breaker stands before D: over 50 calls, it opens at half of them failed or slower than 200 ms.
+    pub fn breaker(&mut self, on: bool) {
+        self.breaker = on;
+    }
+
+    /// At most so many calls (1 to 1,000) of D are under way at once.
+    pub fn bulkhead(&mut self, places: f64) -> Result<(), Wrong> {
+        let places = whole("places", places, 1, 1_000)?;
+        self.places = Some(places as u32);
+        Ok(())
+    }
+
+    /// Every call carries the time at which its caller gives up.
+    pub fn deadlines(&mut self, on: bool) {
+        self.deadlines = on;
+    }
+
+    /// C answers without D when D does not answer.
+    pub fn fallback(&mut self, on: bool) {
+        self.fallback = on;
+    }
+}
+
+impl ChainPlan {
     fn tier(&self, tier: u32) -> Tier {
         let workers = if tier < ILL { 40 } else { 20 };
         let work = Duration::from_millis(if tier == ILL { 10 } else { 5 });
@@ -147,14 +141,14 @@ impl ChainPlan {
         }
     }
 
-    fn link(&self, tier: u32) -> Result<Link, String> {
+    fn link(&self, tier: u32) -> Result<Link, Wrong> {
         let mut link = Link::new();
         if let Some(patience) = self.patience {
             link = link.timeout(patience * (1 << (SERVICES - 1 - tier)));
         }
         if let Some(attempts) = NonZeroU32::new(self.attempts).filter(|attempts| attempts.get() > 1) {
-            let backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200))
-                .map_err(|error| error.to_string())?;
+            let backoff =
+                Backoff::new(Duration::from_millis(20), Duration::from_millis(200)).map_err(Wrong::of)?;
             link = link.retry(backoff.attempts(attempts));
         }
         if self.budget {
@@ -171,7 +165,7 @@ impl ChainPlan {
                 .open(second, 8 * second, Q32::from_int(2))
                 .probe_timeout(second)
                 .build()
-                .map_err(|error| error.to_string())?;
+                .map_err(Wrong::of)?;
             link = link.breaker(rules, 50);
         }
         if tier == ILL {
@@ -184,9 +178,9 @@ impl ChainPlan {
     }
 }
 
-fn outage(fault: impl Fn() -> Result<Fault, String>, from: f64, until: f64) -> Result<Outage, String> {
-    let at = |name, millis| Ok::<_, String>(Instant::from_millis(whole(name, millis, 0, MAX_MILLIS)?));
-    Ok(Outage { fault: fault()?, from: at("from", from)?, until: at("until", until)? })
+fn outage(fault: Fault, from: f64, until: f64) -> Result<Outage, Wrong> {
+    let at = |name, millis| Ok::<_, Wrong>(Instant::from_millis(whole(name, millis, 0, MAX_MILLIS)?));
+    Ok(Outage { fault, from: at("from", from)?, until: at("until", until)? })
 }
 
 /// A `ChainPlan` on a virtual clock. The same plan with other protections meets the same requests.
@@ -207,8 +201,18 @@ impl ChainSim {
     ///
     /// Throws an `Error` that says what is wrong.
     #[wasm_bindgen(constructor)]
-    pub fn new(plan: &ChainPlan, width: f64) -> Result<Self, JsError> {
-        Self::build(plan, width).map_err(|message| JsError::new(&message))
+    pub fn new(plan: &ChainPlan, width: f64) -> Result<Self, Wrong> {
+        let width = Duration::from_millis(whole("width", width, 1, MAX_MILLIS)?);
+        let config = Config::new()
+            .seed(plan.seed)
+            .arrivals(Arrivals::Poisson { gap: plan.gap })
+            .deadlines(plan.deadlines);
+        let mut chain = Chain::with_capacity(config, SERVICES, JOBS).map_err(Wrong::of)?;
+        for tier in 0..SERVICES {
+            chain.insert(plan.tier(tier), plan.link(tier)?).map_err(Wrong::of)?;
+        }
+        let series = (0..SERVICES).map(|tier| Series::with_capacity(tier, width, WINDOWS)).collect();
+        Ok(Self { chain, rng: Xoshiro256PlusPlus::seed(plan.seed), series })
     }
 
     /// Lets everything up to `time` happen, in milliseconds.
@@ -309,21 +313,7 @@ impl ChainSim {
     }
 }
 
-impl ChainSim {
-    fn build(plan: &ChainPlan, width: f64) -> Result<Self, String> {
-        let width = Duration::from_millis(whole("width", width, 1, MAX_MILLIS)?);
-        let config = Config::new()
-            .seed(plan.seed)
-            .arrivals(Arrivals::Poisson { gap: plan.gap })
-            .deadlines(plan.deadlines);
-        let mut chain = Chain::with_capacity(config, SERVICES, JOBS).map_err(|error| error.to_string())?;
-        for tier in 0..SERVICES {
-            chain.insert(plan.tier(tier), plan.link(tier)?).map_err(|error| error.to_string())?;
-        }
-        let series = (0..SERVICES).map(|tier| Series::with_capacity(tier, width, WINDOWS)).collect();
-        Ok(Self { chain, rng: Xoshiro256PlusPlus::seed(plan.seed), series })
-    }
-}
+impl ChainSim {}
 
 fn breaker(state: Option<State>) -> f64 {
     match state {
@@ -339,13 +329,13 @@ mod tests {
     use super::*;
 
     fn plan() -> ChainPlan {
-        let mut plan = ChainPlan::build(1.0, 500.0).unwrap();
+        let mut plan = ChainPlan::new(1.0, 500.0).unwrap();
         plan.slow_d(20.0, 5_000.0, 60_000.0).unwrap();
         plan
     }
 
     fn answered(plan: &ChainPlan) -> f64 {
-        let mut sim = ChainSim::build(plan, 500.0).unwrap();
+        let mut sim = ChainSim::new(plan, 500.0).unwrap();
         sim.advance(60_000.0);
         let [came, full, degraded, failed, ..] = sim.summary()[..] else { panic!() };
         assert!(came > 15_000.0 && came - full - degraded - failed >= 0.0);
@@ -372,11 +362,11 @@ mod tests {
     #[test]
     fn retries_multiply_what_reaches_the_last_service() {
         let amplified = |budget| {
-            let mut plan = ChainPlan::build(1.0, 5.0).unwrap();
+            let mut plan = ChainPlan::new(1.0, 5.0).unwrap();
             plan.fail_d(1_000.0, 20_000.0).unwrap();
             plan.attempts(3.0).unwrap();
             plan.budget(budget);
-            let mut sim = ChainSim::build(&plan, 500.0).unwrap();
+            let mut sim = ChainSim::new(&plan, 500.0).unwrap();
             sim.advance(20_000.0);
             sim.totals()[3 * 7 + 4] / sim.summary()[0]
         };
@@ -386,8 +376,8 @@ mod tests {
 
     #[test]
     fn wrong_parameters_are_named() {
-        assert!(ChainPlan::build(1.0, 0.0).unwrap_err().starts_with("rate is 0;"));
-        assert!(ChainPlan::build(-1.0, 1.0).unwrap_err().starts_with("seed is -1;"));
-        assert!(ChainSim::build(&plan(), 0.5).unwrap_err().starts_with("width is not a whole number"));
+        assert!(ChainPlan::new(1.0, 0.0).unwrap_err().starts_with("rate is 0;"));
+        assert!(ChainPlan::new(-1.0, 1.0).unwrap_err().starts_with("seed is -1;"));
+        assert!(ChainSim::new(&plan(), 0.5).unwrap_err().starts_with("width is not a whole number"));
     }
 }

@@ -11,10 +11,9 @@ use divvy::rng::{Rng, Xoshiro256PlusPlus};
 use divvy::sim::Service;
 use divvy::sketch::Histogram;
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{MAX_SEED, instant, millis, whole};
+use crate::number::{MAX_SEED, Wrong, instant, millis, whole};
 
 const MAX_STALLS: u64 = 1_000;
 /// A thousand calls a second.
@@ -80,11 +79,7 @@ impl HedgingSim {
     ///
     /// Throws an `Error` that says which parameter is wrong and what it may be.
     #[wasm_bindgen(constructor)]
-    pub fn new(seed: f64, stalls: f64, percentile: f64, budget: f64, slower: bool) -> Result<Self, JsError> {
-        Self::build(seed, stalls, percentile, budget, slower).map_err(|message| JsError::new(&message))
-    }
-
-    fn build(seed: f64, stalls: f64, percentile: f64, budget: f64, slower: bool) -> Result<Self, String> {
+    pub fn new(seed: f64, stalls: f64, percentile: f64, budget: f64, slower: bool) -> Result<Self, Wrong> {
         let seed = whole("seed", seed, 0, MAX_SEED)?;
         let stalls = whole("stalls", stalls, 0, MAX_STALLS)? as u32;
         let percentile = whole("percentile", percentile, 1, 1_000)? as u32;
@@ -96,9 +91,8 @@ impl HedgingSim {
             second: Xoshiro256PlusPlus::seed(seed ^ SECOND),
             stalls,
             slower,
-            hedge: Hedge::with_longest(config, LONGEST).map_err(|error| error.to_string())?,
-            budget: Budget::new(BudgetConfig::new().share(budget, 100).floor(0))
-                .map_err(|error| error.to_string())?,
+            hedge: Hedge::with_longest(config, LONGEST).map_err(Wrong::of)?,
+            budget: Budget::new(BudgetConfig::new().share(budget, 100).floor(0)).map_err(Wrong::of)?,
             now: Instant::ZERO,
             agenda: [Reverse((Instant::ZERO, 0, What::Begins))].into(),
             calls: Vec::new(),
@@ -224,7 +218,7 @@ mod tests {
     use super::*;
 
     fn run(percentile: f64, budget: f64, slower: bool) -> HedgingSim {
-        let mut sim = HedgingSim::build(1.0, 10.0, percentile, budget, slower).unwrap();
+        let mut sim = HedgingSim::new(1.0, 10.0, percentile, budget, slower).unwrap();
         sim.advance(30_000.0);
         sim
     }
@@ -272,9 +266,8 @@ mod tests {
 
     #[test]
     fn wrong_parameters_are_named() {
-        let refused = |stalls, percentile, budget| {
-            HedgingSim::build(0.0, stalls, percentile, budget, false).unwrap_err()
-        };
+        let refused =
+            |stalls, percentile, budget| HedgingSim::new(0.0, stalls, percentile, budget, false).unwrap_err();
         assert!(refused(1_001.0, 950.0, 20.0).starts_with("stalls is 1001;"));
         assert!(refused(10.0, 0.0, 20.0).starts_with("percentile is 0;"));
         assert!(refused(10.0, 950.0, 101.0).starts_with("budget is 101;"));

@@ -7,10 +7,9 @@ use divvy::rng::Xoshiro256PlusPlus;
 use divvy::sim::Arrivals;
 use divvy::sim::herd::{Config, Herd, Policy, State};
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{MAX_SEED, fraction, whole};
+use crate::number::{MAX_SEED, Wrong, fraction, whole};
 
 const MAX_WORKERS: u64 = 10_000;
 const MAX_TASKS: u64 = 1_000;
@@ -36,15 +35,21 @@ impl HerdSim {
     ///
     /// Throws an `Error` that says which parameter is wrong and what it may be.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        seed: f64,
-        wake: &str,
-        every: f64,
-        workers: f64,
-        tasks: f64,
-        gap: f64,
-    ) -> Result<Self, JsError> {
-        Self::build(seed, wake, every, workers, tasks, gap).map_err(|message| JsError::new(&message))
+    pub fn new(seed: f64, wake: &str, every: f64, workers: f64, tasks: f64, gap: f64) -> Result<Self, Wrong> {
+        let seed = whole("seed", seed, 0, MAX_SEED)?;
+        let every = Duration::from_micros(whole("every", every, 1, MAX_MICROS)?);
+        let workers = whole("workers", workers, 1, MAX_WORKERS)? as u32;
+        let tasks = whole("tasks", tasks, 1, MAX_TASKS)?;
+        let gap = Duration::from_micros(whole("gap", gap, 1, MAX_MICROS)?);
+        let policy = match wake {
+            "poll" => Policy::Poll { every },
+            "all" => Policy::All,
+            "one" => Policy::One,
+            _ => return Err(r#"wake is unknown; give "poll", "all" or "one""#.into()),
+        };
+        let config = Config::new().policy(policy).at(FIRST).tasks(tasks).arrivals(Arrivals::Constant { gap });
+        let herd = Herd::with_capacity(config, workers).map_err(Wrong::of)?;
+        Ok(Self { herd, rng: Xoshiro256PlusPlus::seed(seed) })
     }
 
     /// Lets everything up to `time` happen, in microseconds.
@@ -89,31 +94,14 @@ impl HerdSim {
     }
 }
 
-impl HerdSim {
-    fn build(seed: f64, wake: &str, every: f64, workers: f64, tasks: f64, gap: f64) -> Result<Self, String> {
-        let seed = whole("seed", seed, 0, MAX_SEED)?;
-        let every = Duration::from_micros(whole("every", every, 1, MAX_MICROS)?);
-        let workers = whole("workers", workers, 1, MAX_WORKERS)? as u32;
-        let tasks = whole("tasks", tasks, 1, MAX_TASKS)?;
-        let gap = Duration::from_micros(whole("gap", gap, 1, MAX_MICROS)?);
-        let policy = match wake {
-            "poll" => Policy::Poll { every },
-            "all" => Policy::All,
-            "one" => Policy::One,
-            _ => return Err(r#"wake is unknown; give "poll", "all" or "one""#.into()),
-        };
-        let config = Config::new().policy(policy).at(FIRST).tasks(tasks).arrivals(Arrivals::Constant { gap });
-        let herd = Herd::with_capacity(config, workers).map_err(|error| error.to_string())?;
-        Ok(Self { herd, rng: Xoshiro256PlusPlus::seed(seed) })
-    }
-}
+impl HerdSim {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn wakes(wake: &str) -> Vec<f64> {
-        let mut herd = HerdSim::build(1.0, wake, 100_000.0, 1_000.0, 1.0, 1_000.0).unwrap();
+        let mut herd = HerdSim::new(1.0, wake, 100_000.0, 1_000.0, 1.0, 1_000.0).unwrap();
         herd.advance(1_999.0);
         assert_eq!((herd.awake(), herd.states()), (0.0, vec![0; 1_000]), "{wake}");
         herd.advance(50_000.0);
@@ -130,7 +118,7 @@ mod tests {
 
     #[test]
     fn wrong_parameters_are_named() {
-        let refused = |wake, workers| HerdSim::build(1.0, wake, 1.0, workers, 1.0, 1.0).unwrap_err();
+        let refused = |wake, workers| HerdSim::new(1.0, wake, 1.0, workers, 1.0, 1.0).unwrap_err();
         assert!(refused("two", 1.0).starts_with("wake is unknown;"));
         assert!(refused("all", 0.0).starts_with("workers is 0;"));
         assert!(refused("one", 1.5).starts_with("workers is not a whole number"));

@@ -9,11 +9,10 @@ use divvy::limit::{Admit, Gcra, Quota, SlidingLog};
 use divvy::rng::Xoshiro256PlusPlus;
 use divvy::sim::Service;
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::Coming;
-use crate::number::{MAX_SEED, instant, instant_millis, whole};
+use crate::number::{MAX_SEED, Wrong, count, instant, instant_millis, whole};
 
 const MAX_CELLS: u64 = 1_000;
 const MAX_LOAD: u64 = 1_000;
@@ -120,32 +119,20 @@ impl LimiterSim {
         cells: f64,
         burst: f64,
         percent: f64,
-    ) -> Result<Self, JsError> {
-        Self::build(seed, coming, load, cells, burst, percent).map_err(|message| JsError::new(&message))
-    }
-
-    fn build(
-        seed: f64,
-        coming: Coming,
-        load: f64,
-        cells: f64,
-        burst: f64,
-        percent: f64,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Wrong> {
         let seed = whole("seed", seed, 0, MAX_SEED)?;
         let load = whole("load", load, 1, MAX_LOAD)? as u32;
-        let cells = count("cells", cells)?;
-        let burst = count("burst", burst)?;
+        let cells = count("cells", cells, MAX_CELLS)?;
+        let burst = count("burst", burst, MAX_CELLS)?;
         let percent = whole("percent", percent, 1, MAX_PERCENT)? as u32;
         let quota = |cells| {
             let quota = Quota::new(cells, PER).and_then(|quota| quota.burst(burst));
-            quota.map_err(|error| error.to_string())
+            quota.map_err(Wrong::of)
         };
         let later = NonZeroU32::new(cells.get() * percent / 100).unwrap_or(NonZeroU32::MIN);
         // The log has room for the larger of the two quotas.
-        let mut log =
-            SlidingLog::<Heap>::with_capacity(cells.max(later), PER).map_err(|error| error.to_string())?;
-        log.set(cells, PER).map_err(|error| error.to_string())?;
+        let mut log = SlidingLog::<Heap>::with_capacity(cells.max(later), PER).map_err(Wrong::of)?;
+        log.set(cells, PER).map_err(Wrong::of)?;
         Ok(Self {
             gcra: Gcra::new(quota(cells)?),
             log,
@@ -216,7 +203,7 @@ impl LimiterSim {
 }
 
 /// When cells come, `hundredths` of a hundred of them each period.
-fn arrivals(seed: u64, coming: Coming, hundredths: u32) -> Result<Vec<Instant>, String> {
+fn arrivals(seed: u64, coming: Coming, hundredths: u32) -> Result<Vec<Instant>, Wrong> {
     let end = PER * PERIODS;
     let spaced = |from: Duration, gap: Duration, until: Duration| {
         let times = core::iter::successors(Some(from + gap / 2), move |time| Some(*time + gap));
@@ -242,17 +229,12 @@ fn arrivals(seed: u64, coming: Coming, hundredths: u32) -> Result<Vec<Instant>, 
     })
 }
 
-fn count(name: &str, value: f64) -> Result<NonZeroU32, String> {
-    let value = whole(name, value, 1, MAX_CELLS)? as u32;
-    NonZeroU32::new(value).ok_or_else(|| format!("{name} is 0; give 1 or more"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn run(coming: Coming, load: f64, percent: f64) -> LimiterSim {
-        let mut sim = LimiterSim::build(1.0, coming, load, 20.0, 5.0, percent).unwrap();
+        let mut sim = LimiterSim::new(1.0, coming, load, 20.0, 5.0, percent).unwrap();
         sim.advance(10_000.0);
         sim
     }
@@ -302,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_new_quota_holds_from_half_time_on() {
-        let mut sim = LimiterSim::build(1.0, Coming::Steady, 1_000.0, 20.0, 5.0, 50.0).unwrap();
+        let mut sim = LimiterSim::new(1.0, Coming::Steady, 1_000.0, 20.0, 5.0, 50.0).unwrap();
         sim.advance(5_000.0);
         let before: Vec<f64> = sim.limiters().chunks(5).map(|row| row[3]).collect();
         sim.advance(10_000.0);
@@ -317,7 +299,7 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named() {
         let refused = |load, cells, burst, percent| {
-            LimiterSim::build(0.0, Coming::Steady, load, cells, burst, percent).unwrap_err()
+            LimiterSim::new(0.0, Coming::Steady, load, cells, burst, percent).unwrap_err()
         };
         assert!(refused(0.0, 20.0, 5.0, 100.0).starts_with("load is 0;"));
         assert!(refused(100.0, 0.0, 5.0, 100.0).starts_with("cells is 0;"));

@@ -7,12 +7,11 @@ use divvy::rng::Xoshiro256PlusPlus;
 use divvy::sim::dispatch::{Dispatch, End, What};
 use divvy::sketch::Histogram;
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::told::Chooser;
 use super::traffic::Traffic;
-use crate::number::{fraction, instant, instant_millis, millis};
+use crate::number::{Wrong, fraction, instant, instant_millis, millis};
 
 /// Requests that may be in the simulation at once.
 const REQUESTS: u32 = 20_000;
@@ -38,8 +37,25 @@ impl DispatchSim {
     ///
     /// Throws an `Error` that says what is wrong.
     #[wasm_bindgen(constructor)]
-    pub fn new(policy: &str, traffic: &Traffic) -> Result<Self, JsError> {
-        Self::build(policy, traffic).map_err(|message| JsError::new(&message))
+    pub fn new(policy: &str, traffic: &Traffic) -> Result<Self, Wrong> {
+        let servers = traffic.servers().count() as u32;
+        let mut sim = Dispatch::with_capacity(traffic.config(), traffic.dispatchers, servers, REQUESTS)
+            .map_err(Wrong::of)?;
+        for server in traffic.servers() {
+            sim.insert(server).map_err(Wrong::of)?;
+        }
+        for _ in 0..traffic.dispatchers {
+            let mut fleet = Fleet::with_capacity(TIMEOUT, servers, REQUESTS);
+            if let Some(slow_start) = traffic.slow_start {
+                let config = Config::new().slow_start(slow_start);
+                fleet.configure(config).map_err(Wrong::of)?;
+            }
+            let balancer = Balancer::new(fleet, Chooser::named(policy, servers)?);
+            sim.insert_dispatcher(balancer).map_err(|_| "there is no room for the dispatchers")?;
+        }
+        // Beyond an hour nothing needs telling apart.
+        let recent = [(); 2].map(|()| Histogram::<Heap>::with_highest(TIMEOUT.as_nanos() as u64));
+        Ok(Self { sim, rng: Xoshiro256PlusPlus::seed(traffic.seed), recent })
     }
 
     /// Lets everything up to `time` happen, in milliseconds.
@@ -108,28 +124,7 @@ impl DispatchSim {
     }
 }
 
-impl DispatchSim {
-    fn build(policy: &str, traffic: &Traffic) -> Result<Self, String> {
-        let servers = traffic.servers().count() as u32;
-        let mut sim = Dispatch::with_capacity(traffic.config(), traffic.dispatchers, servers, REQUESTS)
-            .map_err(|error| error.to_string())?;
-        for server in traffic.servers() {
-            sim.insert(server).map_err(|error| error.to_string())?;
-        }
-        for _ in 0..traffic.dispatchers {
-            let mut fleet = Fleet::with_capacity(TIMEOUT, servers, REQUESTS);
-            if let Some(slow_start) = traffic.slow_start {
-                let config = Config::new().slow_start(slow_start);
-                fleet.configure(config).map_err(|error| error.to_string())?;
-            }
-            let balancer = Balancer::new(fleet, Chooser::named(policy, servers)?);
-            sim.insert_dispatcher(balancer).map_err(|_| "there is no room for the dispatchers")?;
-        }
-        // Beyond an hour nothing needs telling apart.
-        let recent = [(); 2].map(|()| Histogram::<Heap>::with_highest(TIMEOUT.as_nanos() as u64));
-        Ok(Self { sim, rng: Xoshiro256PlusPlus::seed(traffic.seed), recent })
-    }
-}
+impl DispatchSim {}
 
 /// The names of all policies.
 #[wasm_bindgen]
@@ -142,14 +137,14 @@ mod tests {
     use super::*;
 
     fn run(policy: &str, traffic: &Traffic) -> DispatchSim {
-        let mut sim = DispatchSim::build(policy, traffic).unwrap();
+        let mut sim = DispatchSim::new(policy, traffic).unwrap();
         sim.advance(60_000.0);
         sim
     }
 
     #[test]
     fn policies_get_the_same_requests_and_answer_them_differently() {
-        let mut traffic = Traffic::build(7.0, 8.0, 80.0).unwrap();
+        let mut traffic = Traffic::new(7.0, 8.0, 80.0).unwrap();
         traffic.slow(1.0, 25.0).unwrap();
         let (turns, two) = (run("round-robin", &traffic), run("p2c", &traffic));
         assert_eq!(turns.summary()[0], two.summary()[0]);
@@ -163,7 +158,7 @@ mod tests {
 
     #[test]
     fn old_news_herd_those_that_believe_them() {
-        let mut traffic = Traffic::build(3.0, 16.0, 90.0).unwrap();
+        let mut traffic = Traffic::new(3.0, 16.0, 90.0).unwrap();
         traffic.told_every(2_000.0).unwrap();
         let mean = |policy| run(policy, &traffic).summary()[3];
         let (all, two, credit) = (mean("told-all"), mean("told-two"), mean("p2c"));
@@ -172,10 +167,10 @@ mod tests {
 
     #[test]
     fn a_newcomer_gets_its_share_at_once_or_slowly() {
-        let mut traffic = Traffic::build(5.0, 4.0, 70.0).unwrap();
+        let mut traffic = Traffic::new(5.0, 4.0, 70.0).unwrap();
         traffic.joins(10_000.0, 10_000.0, 20.0).unwrap();
         let picked = |traffic: &Traffic| {
-            let mut sim = DispatchSim::build("round-robin", traffic).unwrap();
+            let mut sim = DispatchSim::new("round-robin", traffic).unwrap();
             sim.advance(12_000.0);
             let servers = sim.servers();
             assert_eq!(servers.len(), 5 * 4);
@@ -189,8 +184,8 @@ mod tests {
 
     #[test]
     fn an_unknown_policy_is_named_and_the_known_ones_all_run() {
-        let traffic = Traffic::build(1.0, 4.0, 50.0).unwrap();
-        let message = DispatchSim::build("best", &traffic).unwrap_err();
+        let traffic = Traffic::new(1.0, 4.0, 50.0).unwrap();
+        let message = DispatchSim::new("best", &traffic).unwrap_err();
         assert!(message.starts_with("best: ") && message.contains("round-robin"), "{message}");
         for name in policies() {
             assert!(run(&name, &traffic).summary()[1] > 100.0, "{name}");

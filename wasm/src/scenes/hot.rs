@@ -1,17 +1,14 @@
 //! A stream of records, most of them for a few keys, cut among workers by hash and by hash with hot keys split.
 
-use core::num::NonZeroU32;
-
 use divvy::Rng;
 use divvy::fixed::Q32;
 use divvy::hash::xxh3_64;
 use divvy::partition::{HashPartition, HotKeys, Place, skew};
 use divvy::rng::Xoshiro256PlusPlus;
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{MAX_SEED, fraction, whole};
+use crate::number::{MAX_SEED, Wrong, count, fraction, whole};
 
 const MAX_PARTS: u64 = 32;
 const MAX_KEYS: u64 = 100_000;
@@ -51,22 +48,9 @@ impl HotPartition {
         hot_keys: f64,
         hot_percent: f64,
         counters: f64,
-    ) -> Result<Self, JsError> {
-        Self::build(seed, workers, keys, hot_keys, hot_percent, counters)
-            .map_err(|message| JsError::new(&message))
-    }
-
-    fn build(
-        seed: f64,
-        workers: f64,
-        keys: f64,
-        hot_keys: f64,
-        hot_percent: f64,
-        counters: f64,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Wrong> {
         let seed = whole("seed", seed, 0, MAX_SEED)?;
-        let workers = whole("workers", workers, 1, MAX_PARTS)? as u32;
-        let workers = NonZeroU32::new(workers).ok_or("workers is 0; give 1 or more")?;
+        let workers = count("workers", workers, MAX_PARTS)?;
         let keys = whole("keys", keys, 2, MAX_KEYS)? as u32;
         let hot_keys = whole("hotKeys", hot_keys, 1, u64::from(keys))? as u32;
         let hot_percent = whole("hotPercent", hot_percent, 0, 100)? as u32;
@@ -88,8 +72,8 @@ impl HotPartition {
     }
 
     /// Cuts so many more records (at most 10,000,000).
-    pub fn advance(&mut self, records: f64) -> Result<(), JsError> {
-        let records = whole("records", records, 0, MAX_RECORDS).map_err(|message| JsError::new(&message))?;
+    pub fn advance(&mut self, records: f64) -> Result<(), Wrong> {
+        let records = whole("records", records, 0, MAX_RECORDS)?;
         for _ in 0..records {
             let hot = self.rng.below(100) < self.hot_percent;
             let key = self.rng.below(if hot { self.hot_keys } else { self.keys.len() as u32 });
@@ -140,7 +124,7 @@ mod tests {
 
     #[test]
     fn splitting_evens_out_what_hashing_cannot() {
-        let mut hot = HotPartition::build(1.0, 8.0, 1000.0, 10.0, 90.0, 64.0).unwrap();
+        let mut hot = HotPartition::new(1.0, 8.0, 1000.0, 10.0, 90.0, 64.0).unwrap();
         assert_eq!(hot.summary()[..2], [0.0, 0.0]);
         hot.advance(20_000.0).unwrap();
         let loads = hot.loads();
@@ -160,7 +144,7 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named() {
         let refused =
-            |workers, keys, hot| HotPartition::build(0.0, workers, keys, hot, 90.0, 64.0).unwrap_err();
+            |workers, keys, hot| HotPartition::new(0.0, workers, keys, hot, 90.0, 64.0).unwrap_err();
         assert!(refused(0.0, 10.0, 1.0).starts_with("workers is 0;"));
         assert!(refused(33.0, 10.0, 1.0).starts_with("workers is 33;"));
         assert!(refused(4.0, 1.0, 1.0).starts_with("keys is 1;"));

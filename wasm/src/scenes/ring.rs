@@ -5,10 +5,9 @@ use core::num::NonZeroU32;
 use divvy::ring::audit::{Audit, Moves, sample};
 use divvy::ring::{Algorithm, Any, ChangeError, Karger, Ring};
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::number::{fraction, whole};
+use crate::number::{Wrong, fraction, whole};
 
 const MAX_NODES: u64 = 64;
 const MAX_WEIGHT: u64 = 16;
@@ -66,33 +65,52 @@ impl RingPlan {
     ///
     /// Throws an `Error` that says which parameter is wrong and what it may be.
     #[wasm_bindgen(constructor)]
-    pub fn new(algorithm: &str, nodes: f64, weight: f64, keys: f64, points: f64) -> Result<Self, JsError> {
-        Self::build(algorithm, nodes, weight, keys, points).map_err(|message| JsError::new(&message))
+    pub fn new(algorithm: &str, nodes: f64, weight: f64, keys: f64, points: f64) -> Result<Self, Wrong> {
+        let algorithm: Algorithm = algorithm.parse().map_err(|error| format!("{error}"))?;
+        let nodes = whole("nodes", nodes, 1, MAX_NODES)? as u32;
+        let weight = whole("weight", weight, u64::from(nodes), u64::from(nodes) * MAX_WEIGHT)? as u32;
+        let keys = whole("keys", keys, 1, MAX_KEYS)? as u32;
+        let points = NonZeroU32::new(whole("points", points, 1, MAX_POINTS)? as u32).ok_or("points is 0")?;
+        let ring = || match algorithm {
+            Algorithm::Karger => {
+                Any::Karger(Karger::with_capacity(nodes, weight * points.get()).virtual_nodes(points))
+            }
+            _ => algorithm.ring(nodes, weight),
+        };
+        Ok(Self {
+            algorithm,
+            before: ring(),
+            after: ring(),
+            since: Vec::new(),
+            weights: vec![0; MAX_NODES as usize],
+            keys,
+            counts: None,
+        })
     }
 
     /// Adds node `id` (0 to 63) with a `weight` of 0 to 16.
-    pub fn insert(&mut self, id: f64, weight: f64) -> Result<(), JsError> {
+    pub fn insert(&mut self, id: f64, weight: f64) -> Result<(), Wrong> {
         self.change(id, weight, |id, weight| Act::Insert { id, weight })
     }
 
     /// Takes node `id` out.
-    pub fn remove(&mut self, id: f64) -> Result<(), JsError> {
+    pub fn remove(&mut self, id: f64) -> Result<(), Wrong> {
         self.change(id, 0.0, |id, _| Act::Remove(id))
     }
 
     /// Gives node `id` another weight: 0 to 16.
     #[wasm_bindgen(js_name = setWeight)]
-    pub fn set_weight(&mut self, id: f64, weight: f64) -> Result<(), JsError> {
+    pub fn set_weight(&mut self, id: f64, weight: f64) -> Result<(), Wrong> {
         self.change(id, weight, |id, weight| Act::Weigh { id, weight })
     }
 
     /// Takes its keys from node `id`, which stays a member.
-    pub fn drain(&mut self, id: f64) -> Result<(), JsError> {
+    pub fn drain(&mut self, id: f64) -> Result<(), Wrong> {
         self.change(id, 0.0, |id, _| Act::Drain(id))
     }
 
     /// Ends what `drain` began.
-    pub fn resume(&mut self, id: f64) -> Result<(), JsError> {
+    pub fn resume(&mut self, id: f64) -> Result<(), Wrong> {
         self.change(id, 0.0, |id, _| Act::Resume(id))
     }
 
@@ -166,37 +184,10 @@ impl RingPlan {
 }
 
 impl RingPlan {
-    fn build(algorithm: &str, nodes: f64, weight: f64, keys: f64, points: f64) -> Result<Self, String> {
-        let algorithm: Algorithm = algorithm.parse().map_err(|error| format!("{error}"))?;
-        let nodes = whole("nodes", nodes, 1, MAX_NODES)? as u32;
-        let weight = whole("weight", weight, u64::from(nodes), u64::from(nodes) * MAX_WEIGHT)? as u32;
-        let keys = whole("keys", keys, 1, MAX_KEYS)? as u32;
-        let points = NonZeroU32::new(whole("points", points, 1, MAX_POINTS)? as u32).ok_or("points is 0")?;
-        let ring = || match algorithm {
-            Algorithm::Karger => {
-                Any::Karger(Karger::with_capacity(nodes, weight * points.get()).virtual_nodes(points))
-            }
-            _ => algorithm.ring(nodes, weight),
-        };
-        Ok(Self {
-            algorithm,
-            before: ring(),
-            after: ring(),
-            since: Vec::new(),
-            weights: vec![0; MAX_NODES as usize],
-            keys,
-            counts: None,
-        })
-    }
-
-    fn change(&mut self, id: f64, weight: f64, act: impl FnOnce(u32, u32) -> Act) -> Result<(), JsError> {
-        self.try_change(id, weight, act).map_err(|message| JsError::new(&message))
-    }
-
-    fn try_change(&mut self, id: f64, weight: f64, act: impl FnOnce(u32, u32) -> Act) -> Result<(), String> {
+    fn change(&mut self, id: f64, weight: f64, act: impl FnOnce(u32, u32) -> Act) -> Result<(), Wrong> {
         let id = whole("id", id, 0, MAX_NODES - 1)? as u32;
         let act = act(id, whole("weight", weight, 0, MAX_WEIGHT)? as u32);
-        act.on(self.algorithm, &mut self.after).map_err(|error| error.to_string())?;
+        act.on(self.algorithm, &mut self.after).map_err(Wrong::of)?;
         match act {
             Act::Insert { weight, .. } | Act::Weigh { weight, .. } => self.weights[id as usize] = weight,
             Act::Remove(_) => self.weights[id as usize] = 0,
@@ -261,7 +252,7 @@ mod tests {
     use super::*;
 
     fn plan(algorithm: &str, nodes: u32) -> RingPlan {
-        let mut plan = RingPlan::build(algorithm, 10.0, 20.0, 10_000.0, 150.0).unwrap();
+        let mut plan = RingPlan::new(algorithm, 10.0, 20.0, 10_000.0, 150.0).unwrap();
         for id in 0..nodes {
             plan.insert(f64::from(id), 1.0).unwrap();
         }
@@ -311,19 +302,19 @@ mod tests {
     #[test]
     fn wrong_parameters_are_named_and_nothing_changes() {
         let refused = |algorithm, nodes, weight, keys| {
-            RingPlan::build(algorithm, nodes, weight, keys, 150.0).unwrap_err()
+            RingPlan::new(algorithm, nodes, weight, keys, 150.0).unwrap_err()
         };
         assert!(refused("chord", 5.0, 5.0, 1.0).contains("karger"));
         assert!(refused("karger", 0.0, 5.0, 1.0).starts_with("nodes is 0;"));
         assert!(refused("karger", 5.0, 4.0, 1.0).starts_with("weight is 4;"));
-        assert!(RingPlan::build("karger", 5.0, 5.0, 1.0, 0.0).unwrap_err().starts_with("points is 0;"));
+        assert!(RingPlan::new("karger", 5.0, 5.0, 1.0, 0.0).unwrap_err().starts_with("points is 0;"));
         assert!(refused("karger", 5.0, 5.0, 1e9).starts_with("keys is 1000000000;"));
         let mut plan = plan("karger", 3);
         let insert = |id, weight| Act::Insert { id, weight };
-        assert!(plan.try_change(64.0, 1.0, insert).unwrap_err().starts_with("id is 64;"));
-        assert!(plan.try_change(5.0, 17.0, insert).unwrap_err().starts_with("weight is 17;"));
-        assert!(plan.try_change(0.0, 1.0, insert).unwrap_err().contains("already"));
-        assert!(plan.try_change(5.0, 0.0, |id, _| Act::Remove(id)).unwrap_err().contains("insert it first"));
+        assert!(plan.change(64.0, 1.0, insert).unwrap_err().starts_with("id is 64;"));
+        assert!(plan.change(5.0, 17.0, insert).unwrap_err().starts_with("weight is 17;"));
+        assert!(plan.change(0.0, 1.0, insert).unwrap_err().contains("already"));
+        assert!(plan.change(5.0, 0.0, |id, _| Act::Remove(id)).unwrap_err().contains("insert it first"));
         assert_eq!((plan.nodes().len(), plan.summary()[1]), (3 * 7, 0.0));
     }
 

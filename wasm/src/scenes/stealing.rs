@@ -1,16 +1,14 @@
 //! The work-stealing simulation as a class.
 
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use divvy::rng::Xoshiro256PlusPlus;
 use divvy::sim::stealing::{self, Activity, Batch, Event, Policy, Stealing, What};
 use divvy::storage::Heap;
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::{Take, Victim};
-use crate::number::{MAX_SEED, instant, instant_millis, millis, whole};
+use crate::number::{MAX_SEED, Wrong, count, instant, instant_millis, millis, whole};
 
 const MAX_WORKERS: u64 = 64;
 const MAX_TASKS: u64 = 10_000;
@@ -85,22 +83,9 @@ impl StealingSim {
         take: Take,
         victim: Victim,
         cost_micros: f64,
-    ) -> Result<Self, JsError> {
-        Self::build(seed, workers, tasks, on_first, take, victim, cost_micros)
-            .map_err(|message| JsError::new(&message))
-    }
-
-    fn build(
-        seed: f64,
-        workers: f64,
-        tasks: f64,
-        on_first: f64,
-        take: Take,
-        victim: Victim,
-        cost_micros: f64,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Wrong> {
         let seed = whole("seed", seed, 0, MAX_SEED)?;
-        let workers = whole("workers", workers, 1, MAX_WORKERS)? as u32;
+        let workers = count("workers", workers, MAX_WORKERS)?;
         let tasks = whole("tasks", tasks, 1, MAX_TASKS)? as u32;
         let on_first = whole("onFirst", on_first, 0, u64::from(tasks))? as u32;
         let cost = Duration::from_micros(whole("costMicros", cost_micros, 1, MAX_COST_MICROS)?);
@@ -115,12 +100,10 @@ impl StealingSim {
             Victim::Busiest => stealing::Victim::Busiest,
             _ => return Err(r#"victim is unknown; give "random" or "busiest""#.into()),
         };
-        let policy = Policy::new(take, victim, cost).map_err(|error| error.to_string())?;
-        let workers = NonZeroU32::new(workers).ok_or("workers is 0; give 1 or more")?;
+        let policy = Policy::new(take, victim, cost).map_err(Wrong::of)?;
         let mut rng = Xoshiro256PlusPlus::seed(seed);
-        let mut sim = Stealing::with_capacity(workers, tasks, policy).map_err(|error| error.to_string())?;
-        sim.deal(&Batch { tasks, on_first, ..Batch::default() }, &mut rng)
-            .map_err(|error| error.to_string())?;
+        let mut sim = Stealing::with_capacity(workers, tasks, policy).map_err(Wrong::of)?;
+        sim.deal(&Batch { tasks, on_first, ..Batch::default() }, &mut rng).map_err(Wrong::of)?;
         Ok(Self { sim, rng })
     }
 
@@ -267,13 +250,13 @@ mod tests {
     use super::*;
 
     fn sim() -> StealingSim {
-        StealingSim::build(7.0, 4.0, 100.0, 70.0, Take::Half, Victim::Random, 1000.0).unwrap()
+        StealingSim::new(7.0, 4.0, 100.0, 70.0, Take::Half, Victim::Random, 1000.0).unwrap()
     }
 
     #[test]
     fn wrong_parameters_are_named() {
         let refused = |seed, workers, tasks, on_first, cost| {
-            StealingSim::build(seed, workers, tasks, on_first, Take::Half, Victim::Random, cost).unwrap_err()
+            StealingSim::new(seed, workers, tasks, on_first, Take::Half, Victim::Random, cost).unwrap_err()
         };
         assert!(
             refused(-1.0, 4.0, 100.0, 70.0, 1.0).starts_with("seed is -1; give a whole number from 0 to")

@@ -6,6 +6,8 @@ use divvy::balance::{AnyPolicy, Choice, Ended, Kind, Policy, Refusal, Report, Re
 use divvy::storage::Storage;
 use divvy::{Instant, Rng};
 
+use crate::number::Wrong;
+
 /// How to look at what was reported.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
@@ -27,7 +29,7 @@ impl Chooser {
     /// The names of those that believe old reports.
     pub(crate) const NAMES: [(&'static str, Look); 2] = [("told-all", Look::All), ("told-two", Look::Two)];
 
-    pub(crate) fn named(name: &str, members: u32) -> Result<Self, String> {
+    pub(crate) fn named(name: &str, members: u32) -> Result<Self, Wrong> {
         if let Some((_, look)) = Self::NAMES.iter().find(|(told, _)| *told == name) {
             return Ok(Self::Told { look: *look, reported: vec![0; members as usize] });
         }

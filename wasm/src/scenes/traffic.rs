@@ -6,11 +6,10 @@ use divvy::Instant;
 use divvy::balance::SlowStart;
 use divvy::fixed::Q32;
 use divvy::sim::dispatch::{Arrivals, Config, Information, Keys, Server, Service};
-use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::choice::RunTimes;
-use crate::number::{MAX_SEED, whole};
+use crate::number::{MAX_SEED, Wrong, whole};
 
 const MAX_SERVERS: u64 = 64;
 const MAX_DISPATCHERS: u64 = 64;
@@ -39,74 +38,7 @@ impl Traffic {
     ///
     /// Throws an `Error` that says which parameter is wrong and what it may be; so does every method here.
     #[wasm_bindgen(constructor)]
-    pub fn new(seed: f64, servers: f64, load: f64) -> Result<Self, JsError> {
-        Self::build(seed, servers, load).map_err(|message| JsError::new(&message))
-    }
-
-    /// How long requests run, with the same mean.
-    #[wasm_bindgen(js_name = runTimes)]
-    pub fn run_times(&mut self, times: RunTimes) -> Result<(), JsError> {
-        let service = service(times).map_err(|message| JsError::new(&message))?;
-        self.config = self.config.service(service);
-        Ok(())
-    }
-
-    /// Gives the last `count` of the servers `percent` (1 to 100) of full speed.
-    pub fn slow(&mut self, count: f64, percent: f64) -> Result<(), JsError> {
-        let slow = || -> Result<(u32, Q32), String> {
-            let count = whole("count", count, 0, u64::from(self.servers))? as u32;
-            Ok((count, share(whole("percent", percent, 1, 100)?)))
-        };
-        self.slow = slow().map_err(|message| JsError::new(&message))?;
-        Ok(())
-    }
-
-    /// Lets dispatchers know the servers' loads only as they were told, each so many `millis` (1 to 600,000).
-    #[wasm_bindgen(js_name = toldEvery)]
-    pub fn told_every(&mut self, millis: f64) -> Result<(), JsError> {
-        let every = time("millis", millis, 1).map_err(|message| JsError::new(&message))?;
-        self.config = self.config.information(Information::Snapshot { every });
-        Ok(())
-    }
-
-    /// Spreads the requests over `count` (1 to 64) dispatchers, each of which knows what it sent itself.
-    pub fn dispatchers(&mut self, count: f64) -> Result<(), JsError> {
-        let count = whole("count", count, 1, MAX_DISPATCHERS).map_err(|message| JsError::new(&message))?;
-        self.dispatchers = count as u32;
-        Ok(())
-    }
-
-    /// Gives every request one of `count` (1 to 1,000,000) keys, the first of them the most frequent: the key of rank r
-    /// comes 1/r as often as that.
-    pub fn keys(&mut self, count: f64) -> Result<(), JsError> {
-        let keys = whole("count", count, 1, MAX_KEYS).map_err(|message| JsError::new(&message))? as u32;
-        self.config = self.config.keys(Keys::Zipf { keys, exponent: Q32::ONE });
-        Ok(())
-    }
-
-    /// One more server joins `at` so many milliseconds. It begins with `percent` (1 to 100) of full speed and reaches
-    /// it after `warm_up` milliseconds.
-    pub fn joins(&mut self, at: f64, warm_up: f64, percent: f64) -> Result<(), JsError> {
-        let server = || -> Result<Server, String> {
-            let at = Instant::ZERO.saturating_add(time("at", at, 0)?);
-            let percent = share(whole("percent", percent, 1, 100)?);
-            Ok(Server::new().joins_at(at).warm_up(time("warmUp", warm_up, 0)?, percent))
-        };
-        self.joins = Some(server().map_err(|message| JsError::new(&message))?);
-        Ok(())
-    }
-
-    /// Gives new members less than their share for so many `millis` (1 to 600,000).
-    #[wasm_bindgen(js_name = slowStart)]
-    pub fn slow_start(&mut self, millis: f64) -> Result<(), JsError> {
-        let window = time("millis", millis, 1).map_err(|message| JsError::new(&message))?;
-        self.slow_start = Some(SlowStart::new(window));
-        Ok(())
-    }
-}
-
-impl Traffic {
-    pub(crate) fn build(seed: f64, servers: f64, load: f64) -> Result<Self, String> {
+    pub fn new(seed: f64, servers: f64, load: f64) -> Result<Self, Wrong> {
         let seed = whole("seed", seed, 0, MAX_SEED)?;
         let servers = whole("servers", servers, 1, MAX_SERVERS)? as u32;
         let load = share(whole("load", load, 1, 200)?);
@@ -122,6 +54,63 @@ impl Traffic {
         })
     }
 
+    /// How long requests run, with the same mean.
+    #[wasm_bindgen(js_name = runTimes)]
+    pub fn run_times(&mut self, times: RunTimes) -> Result<(), Wrong> {
+        let service = service(times)?;
+        self.config = self.config.service(service);
+        Ok(())
+    }
+
+    /// Gives the last `count` of the servers `percent` (1 to 100) of full speed.
+    pub fn slow(&mut self, count: f64, percent: f64) -> Result<(), Wrong> {
+        let count = whole("count", count, 0, u64::from(self.servers))? as u32;
+        self.slow = (count, share(whole("percent", percent, 1, 100)?));
+        Ok(())
+    }
+
+    /// Lets dispatchers know the servers' loads only as they were told, each so many `millis` (1 to 600,000).
+    #[wasm_bindgen(js_name = toldEvery)]
+    pub fn told_every(&mut self, millis: f64) -> Result<(), Wrong> {
+        let every = time("millis", millis, 1)?;
+        self.config = self.config.information(Information::Snapshot { every });
+        Ok(())
+    }
+
+    /// Spreads the requests over `count` (1 to 64) dispatchers, each of which knows what it sent itself.
+    pub fn dispatchers(&mut self, count: f64) -> Result<(), Wrong> {
+        let count = whole("count", count, 1, MAX_DISPATCHERS)?;
+        self.dispatchers = count as u32;
+        Ok(())
+    }
+
+    /// Gives every request one of `count` (1 to 1,000,000) keys, the first of them the most frequent: the key of rank r
+    /// comes 1/r as often as that.
+    pub fn keys(&mut self, count: f64) -> Result<(), Wrong> {
+        let keys = whole("count", count, 1, MAX_KEYS)? as u32;
+        self.config = self.config.keys(Keys::Zipf { keys, exponent: Q32::ONE });
+        Ok(())
+    }
+
+    /// One more server joins `at` so many milliseconds. It begins with `percent` (1 to 100) of full speed and reaches
+    /// it after `warm_up` milliseconds.
+    pub fn joins(&mut self, at: f64, warm_up: f64, percent: f64) -> Result<(), Wrong> {
+        let at = Instant::ZERO.saturating_add(time("at", at, 0)?);
+        let percent = share(whole("percent", percent, 1, 100)?);
+        self.joins = Some(Server::new().joins_at(at).warm_up(time("warmUp", warm_up, 0)?, percent));
+        Ok(())
+    }
+
+    /// Gives new members less than their share for so many `millis` (1 to 600,000).
+    #[wasm_bindgen(js_name = slowStart)]
+    pub fn slow_start(&mut self, millis: f64) -> Result<(), Wrong> {
+        let window = time("millis", millis, 1)?;
+        self.slow_start = Some(SlowStart::new(window));
+        Ok(())
+    }
+}
+
+impl Traffic {
     pub(crate) const fn config(&self) -> Config {
         self.config
     }
@@ -136,19 +125,19 @@ impl Traffic {
     }
 }
 
-fn service(times: RunTimes) -> Result<Service, String> {
+fn service(times: RunTimes) -> Result<Service, Wrong> {
     Ok(match times {
         RunTimes::Constant => Service::constant(MEAN),
         RunTimes::Exponential => Service::exponential(MEAN),
         // Nine of ten are short, the tenth runs for 20 times as long.
         RunTimes::Bimodal => {
             let short = MEAN * 10 / 29;
-            Service::bimodal(short, short * 20, share(10)).map_err(|error| error.to_string())?
+            Service::bimodal(short, short * 20, share(10)).map_err(Wrong::of)?
         }
         // From a third of the mean on, up to 300 times that; the shape gives the mean.
         RunTimes::Pareto => {
             let shape = Q32::from_ratio(145, 100).unwrap_or(Q32::ONE);
-            Service::pareto(MEAN / 3, MEAN * 100, shape).map_err(|error| error.to_string())?
+            Service::pareto(MEAN / 3, MEAN * 100, shape).map_err(Wrong::of)?
         }
         _ => {
             return Err(
@@ -162,7 +151,7 @@ fn share(percent: u64) -> Q32 {
     Q32::from_ratio(percent, 100).unwrap_or(Q32::ONE)
 }
 
-fn time(name: &str, millis: f64, low: u64) -> Result<Duration, String> {
+fn time(name: &str, millis: f64, low: u64) -> Result<Duration, Wrong> {
     Ok(Duration::from_millis(whole(name, millis, low, MAX_MILLIS)?))
 }
 
@@ -181,10 +170,10 @@ mod tests {
 
     #[test]
     fn wrong_parameters_are_named() {
-        let refused = |servers, load| Traffic::build(1.0, servers, load).unwrap_err();
+        let refused = |servers, load| Traffic::new(1.0, servers, load).unwrap_err();
         assert!(refused(0.0, 80.0).starts_with("servers is 0;"));
         assert!(refused(8.0, 0.0).starts_with("load is 0;"));
         assert!(refused(8.0, 80.5).starts_with("load is not a whole number"));
-        assert!(Traffic::build(-1.0, 8.0, 80.0).unwrap_err().starts_with("seed is -1;"));
+        assert!(Traffic::new(-1.0, 8.0, 80.0).unwrap_err().starts_with("seed is -1;"));
     }
 }

@@ -174,13 +174,13 @@ impl Seat {
     /// nothing: with units of 1 / (weight × span), it would be by a quarter of a turn where two members of weight 1 are left.
     fn sit_down(&mut self, weight: u64, total: u64, span: u64, turn: u64) {
         let scale = (total * span).leading_zeros() - 2;
-        self.unit = weight * span << scale;
+        self.unit = (weight * span) << scale;
         self.step = (total / weight) as u32;
-        self.step_rest = total % weight * span << scale;
-        let window = total * (span - 2) << scale;
+        self.step_rest = (total % weight * span) << scale;
+        let window = (total * (span - 2)) << scale;
         self.window = (window / self.unit) as u32;
         self.window_rest = window % self.unit;
-        let step = i128::from(total * span << scale);
+        let step = i128::from((total * span) << scale);
         let off = i128::from(total << scale) - ((i128::from(self.opens as i64) * step + (1 << 31)) >> 32);
         let unit = i128::from(self.unit);
         self.opens = (i128::from(turn) - 1 + off.div_euclid(unit)) as u64;

@@ -14,6 +14,7 @@ pub mod herd;
 mod service;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod stealing;
+mod windows;
 
 pub use arrivals::{Arrivals, ArrivalsError};
 pub use chain::Chain;

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use super::event::{End, Event, Failure, What};
 use super::figures::Level;
-use crate::Instant;
 use crate::breaker::State;
+use crate::sim::windows::{self, Windows};
 use crate::sketch::{Histogram, buckets};
-use crate::storage::{Inline, List, Storage};
+use crate::storage::{Inline, Storage};
 use crate::time::saturating_nanos;
 
 /// Eight buckets to each doubling: a quantile is off by one part in eight at most.
@@ -25,10 +25,9 @@ pub struct Window {
     latencies: Latencies,
 }
 
-impl Window {
-    const fn new() -> Self {
-        Self { degraded: 0, failed: 0, waiting: 0, working: 0, breaker: None, latencies: Latencies::new() }
-    }
+impl windows::Window for Window {
+    const EMPTY: Self =
+        Self { degraded: 0, failed: 0, waiting: 0, working: 0, breaker: None, latencies: Latencies::new() };
 
     fn merge(&mut self, later: &Self) {
         self.degraded += later.degraded;
@@ -38,7 +37,9 @@ impl Window {
         self.breaker = later.breaker.or(self.breaker);
         self.latencies.merge(&later.latencies);
     }
+}
 
+impl Window {
     /// Attempts, or for service 0 the users' requests, that were answered, in full or not.
     #[must_use]
     pub const fn answered(&self) -> u64 {
@@ -114,16 +115,14 @@ impl Window {
 #[derive(Debug)]
 pub struct Series<S: Storage> {
     tier: u32,
-    windows: S::List<Window>,
-    width: u64,
+    windows: Windows<Window, S>,
 }
 
 impl<const N: usize> Series<Inline<N>> {
     /// Up to `N` windows of service `tier`, at first of this `width`; of a nanosecond, if that is 0.
     #[must_use]
     pub const fn new(tier: u32, width: Duration) -> Self {
-        const { assert!(N > 1, "one window cannot be halved") };
-        Self { tier, windows: heapless::Vec::new(), width: at_least_one(width) }
+        Self { tier, windows: Windows::new(width) }
     }
 }
 
@@ -132,15 +131,7 @@ impl Series<crate::storage::Heap> {
     /// Up to `windows` of them, two at least, of service `tier`, at first of this `width`; of a nanosecond, if that is 0.
     #[must_use]
     pub fn with_capacity(tier: u32, width: Duration, windows: u32) -> Self {
-        let windows = crate::storage::HeapList::with_capacity(windows.max(2) as usize);
-        Self { tier, windows, width: at_least_one(width) }
-    }
-}
-
-const fn at_least_one(width: Duration) -> u64 {
-    match saturating_nanos(width) {
-        0 => 1,
-        nanos => nanos,
+        Self { tier, windows: Windows::with_capacity(width, windows) }
     }
 }
 
@@ -159,7 +150,7 @@ impl<S: Storage> Series<S> {
             }
             _ => None,
         };
-        let Some(window) = self.window(event.at) else { return };
+        let Some(window) = self.windows.at(event.at) else { return };
         if let Some(level) = level {
             window.waiting = window.waiting.max(level.waiting);
             window.working = window.working.max(level.working);
@@ -175,34 +166,6 @@ impl<S: Storage> Series<S> {
         }
     }
 
-    /// The window of this time; there always is one.
-    fn window(&mut self, at: Instant) -> Option<&mut Window> {
-        while at.as_nanos() / self.width >= self.windows.capacity() as u64 {
-            self.halve();
-        }
-        let index = (at.as_nanos() / self.width) as usize;
-        while self.windows.len() <= index && self.windows.push(Window::new()).is_ok() {}
-        self.windows.get_mut(index)
-    }
-
-    /// Makes one window of each two.
-    fn halve(&mut self) {
-        self.width = self.width.saturating_mul(2);
-        let pairs = self.windows.len().div_ceil(2);
-        for pair in 0..pairs {
-            if pair > 0 {
-                self.windows.swap(pair, 2 * pair);
-            }
-            let (upto, from) = self.windows.split_at_mut(2 * pair + 1);
-            if let Some(second) = from.first() {
-                upto[pair].merge(second);
-            }
-        }
-        while self.windows.len() > pairs {
-            self.windows.pop();
-        }
-    }
-
     /// Which service.
     #[must_use]
     pub const fn tier(&self) -> u32 {
@@ -212,7 +175,7 @@ impl<S: Storage> Series<S> {
     /// How long each window is.
     #[must_use]
     pub const fn width(&self) -> Duration {
-        Duration::from_nanos(self.width)
+        self.windows.width()
     }
 
     /// The windows up to the last one in which something happened, from the clock's start on.
@@ -224,6 +187,7 @@ impl<S: Storage> Series<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Instant;
     use proptest::prelude::*;
 
     proptest! {

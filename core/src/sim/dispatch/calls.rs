@@ -1,7 +1,7 @@
 //! The requests that are in the simulation.
 
 use super::event::End;
-use super::server::NONE;
+use super::line::{Line, NONE};
 use crate::Instant;
 use crate::lease::Lease;
 use crate::storage::{List, Storage};
@@ -79,24 +79,6 @@ impl Call {
 
     pub(super) fn key(&self) -> Option<u64> {
         self.keyed.then_some(self.key)
-    }
-}
-
-/// First in, first out, linked through the calls.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Line {
-    head: u32,
-    tail: u32,
-}
-
-impl Line {
-    pub(super) const fn new() -> Self {
-        Self { head: NONE, tail: NONE }
-    }
-
-    /// The first of the line.
-    pub(super) fn first(&self) -> Option<u32> {
-        (self.head != NONE).then_some(self.head)
     }
 }
 

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::calls::{Call, Stage};
 use super::event::{End, Event, Unplaced, What};
-use super::server::{Fault, NONE, Station};
+use super::line::NONE;
+use super::server::{Fault, Station};
 use super::{Config, Dispatch, Information};
 use crate::balance::{Outcome, Pick, Policy, Request};
 use crate::rng::SplitMix64;

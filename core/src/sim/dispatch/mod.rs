@@ -14,6 +14,7 @@ mod event;
 mod figures;
 mod inform;
 mod keys;
+mod line;
 mod series;
 mod server;
 #[cfg(test)]
@@ -34,11 +35,12 @@ pub use super::arrivals::{Arrivals, ArrivalsError};
 pub use super::service::{Service, ServiceError};
 
 use self::agenda::{Agenda, Fifo};
-use self::calls::{Call, Calls, Line};
+use self::calls::{Call, Calls};
 use self::engine::Arrival;
 use self::figures::{Figures, ratio};
 use self::keys::Drawer;
-use self::server::{NONE, Station, Traits};
+use self::line::{Line, NONE};
+use self::server::{Station, Traits};
 use crate::Instant;
 use crate::balance::{Balancer, Member, MemberId, Policy};
 use crate::sketch::Histogram;

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use super::event::{End, Event, What};
-use crate::Instant;
+use crate::sim::windows::{self, Windows};
 use crate::sketch::{Histogram, buckets};
-use crate::storage::{Inline, List, Storage};
+use crate::storage::{Inline, Storage};
 use crate::time::saturating_nanos;
 
 /// Eight buckets to each doubling: a quantile is off by one part in eight at most.
@@ -20,17 +20,17 @@ pub struct Window {
     latencies: Latencies,
 }
 
+impl windows::Window for Window {
+    const EMPTY: Self = Self { arrived: 0, errors: 0, latencies: Latencies::new() };
+
+    fn merge(&mut self, later: &Self) {
+        self.arrived += later.arrived;
+        self.errors += later.errors;
+        self.latencies.merge(&later.latencies);
+    }
+}
+
 impl Window {
-    const fn new() -> Self {
-        Self { arrived: 0, errors: 0, latencies: Latencies::new() }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.arrived += other.arrived;
-        self.errors += other.errors;
-        self.latencies.merge(&other.latencies);
-    }
-
     /// Requests that came.
     #[must_use]
     pub const fn arrived(&self) -> u64 {
@@ -97,16 +97,14 @@ impl Window {
 /// An event is *O*(1), but for those that double the width: *O*(windows). 2.1 KB a window.
 #[derive(Debug)]
 pub struct Series<S: Storage> {
-    windows: S::List<Window>,
-    width: u64,
+    windows: Windows<Window, S>,
 }
 
 impl<const N: usize> Series<Inline<N>> {
     /// Up to `N` windows, at first of this `width`; of a nanosecond, if that is 0.
     #[must_use]
     pub const fn new(width: Duration) -> Self {
-        const { assert!(N > 1, "one window cannot be halved") };
-        Self { windows: heapless::Vec::new(), width: at_least_one(width) }
+        Self { windows: Windows::new(width) }
     }
 }
 
@@ -115,15 +113,7 @@ impl Series<crate::storage::Heap> {
     /// Up to `windows` of them, two at least, at first of this `width`; of a nanosecond, if that is 0.
     #[must_use]
     pub fn with_capacity(width: Duration, windows: u32) -> Self {
-        let windows = crate::storage::HeapList::with_capacity(windows.max(2) as usize);
-        Self { windows, width: at_least_one(width) }
-    }
-}
-
-const fn at_least_one(width: Duration) -> u64 {
-    match saturating_nanos(width) {
-        0 => 1,
-        nanos => nanos,
+        Self { windows: Windows::with_capacity(width, windows) }
     }
 }
 
@@ -137,7 +127,7 @@ impl<S: Storage> Series<S> {
             What::Ended { .. } => (0, Some(None)),
             _ => return,
         };
-        let Some(window) = self.window(event.at) else { return };
+        let Some(window) = self.windows.at(event.at) else { return };
         window.arrived += arrived;
         match ended {
             Some(Some(latency)) => window.latencies.record(saturating_nanos(latency)),
@@ -146,41 +136,10 @@ impl<S: Storage> Series<S> {
         }
     }
 
-    /// The window of this time; there always is one.
-    fn window(&mut self, at: Instant) -> Option<&mut Window> {
-        while (at.as_nanos() / self.width) as usize >= self.windows.capacity()
-            || at.as_nanos() / self.width > u64::from(u32::MAX)
-        {
-            self.halve();
-        }
-        let index = (at.as_nanos() / self.width) as usize;
-        while self.windows.len() <= index && self.windows.push(Window::new()).is_ok() {}
-        self.windows.get_mut(index)
-    }
-
-    /// Makes one window of each two.
-    fn halve(&mut self) {
-        self.width = self.width.saturating_mul(2);
-        let pairs = self.windows.len().div_ceil(2);
-        for pair in 0..pairs {
-            let (upto, from) = self.windows.split_at_mut((2 * pair).max(pair + 1));
-            // The first of a pair moves to the pair's place, the second one is added.
-            if pair > 0 {
-                core::mem::swap(&mut upto[pair], &mut from[0]);
-            }
-            if let Some(second) = if pair > 0 { from.get(1) } else { from.first() } {
-                upto[pair].merge(second);
-            }
-        }
-        while self.windows.len() > pairs {
-            self.windows.pop();
-        }
-    }
-
     /// How long each window is.
     #[must_use]
     pub const fn width(&self) -> Duration {
-        Duration::from_nanos(self.width)
+        self.windows.width()
     }
 
     /// The windows up to the last one in which something happened, from the clock's start on.
@@ -192,6 +151,7 @@ impl<S: Storage> Series<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Instant;
     use proptest::prelude::*;
     use std::vec::Vec;
 

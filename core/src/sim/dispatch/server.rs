@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::calls::Line;
+use super::line::Line;
 use crate::Instant;
 use crate::fixed::Q32;
 use crate::sim::service::Service;
@@ -321,9 +321,6 @@ impl Change {
         }
     }
 }
-
-/// No request.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// A server in the simulation.
 #[derive(Clone, Copy, Debug)]

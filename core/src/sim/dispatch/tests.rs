@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::server::NONE;
+use super::line::NONE;
 use super::*;
 use crate::Rng;
 use crate::balance::{Fleet, Refusal, RoundRobin, State};

@@ -1,0 +1,152 @@
+//! Building a pool.
+
+use super::context::Context;
+use super::current;
+use super::error::PoolError;
+use super::injector::Injector;
+use super::seat::Seat;
+use super::shared::Shared;
+use super::sleep::Closing;
+use super::{Policy, Pool};
+use divvy::sched::EventCount;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::thread;
+use std::time::Instant;
+
+/// The most threads that a pool may have.
+const MAX_THREADS: usize = 1 << 14;
+
+/// What a pool is made of.
+///
+/// # Examples
+///
+/// ```
+/// use divvy_host::pool::{Policy, Pool};
+///
+/// let pool = Pool::builder().threads(2).name("resize").policy(Policy::Eager).build()?;
+/// assert_eq!(pool.join(|| 1, || 2), (1, 2));
+/// # Ok::<(), divvy_host::pool::PoolError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    threads: Option<usize>,
+    name: String,
+    policy: Policy,
+    pin_cores: bool,
+    stack_size: Option<usize>,
+    deque_capacity: usize,
+    queue_capacity: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            name: "divvy".to_owned(),
+            policy: Policy::default(),
+            pin_cores: false,
+            stack_size: None,
+            deque_capacity: 512,
+            queue_capacity: 4096,
+        }
+    }
+}
+
+impl Builder {
+    /// How many threads; as many as the system says are of use, unless this is called.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// What the threads are called: this, a hyphen, and their number.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How forks are shared.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Whether thread *i* stays on the *i*-th core of those that this process may use (again from the first if there are
+    /// more threads than cores).
+    pub fn pin_cores(mut self, pin: bool) -> Self {
+        self.pin_cores = pin;
+        self
+    }
+
+    /// The bytes of each thread's stack. A worker that waits does other work on the same stack, so a pool needs more
+    /// than its tasks do.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How many jobs lie in each worker's deque, a power of two; 512 unless this is called. What does not fit is
+    /// executed by who made it.
+    pub fn deque_capacity(mut self, jobs: usize) -> Self {
+        self.deque_capacity = jobs;
+        self
+    }
+
+    /// How many tasks of each priority wait from outside, a power of two; 4,096 unless this is called.
+    pub fn queue_capacity(mut self, tasks: usize) -> Self {
+        self.queue_capacity = tasks;
+        self
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`]; the threads that did start have ended.
+    pub fn build(self) -> Result<Pool, PoolError> {
+        let threads = match self.threads {
+            Some(threads) => threads,
+            None => thread::available_parallelism().map_or(1, usize::from),
+        };
+        match threads {
+            0 => return Err(PoolError::NoThreads),
+            n if n > MAX_THREADS => return Err(PoolError::TooManyThreads { max: MAX_THREADS }),
+            _ => {}
+        }
+        let valid = |capacity: usize| capacity.is_power_of_two() && (2..=1 << 14).contains(&capacity);
+        if !valid(self.deque_capacity) || !valid(self.queue_capacity) {
+            return Err(PoolError::QueueCapacity);
+        }
+        let shared = Arc::new(Shared {
+            policy: self.policy,
+            seats: (0..threads as u32).map(|index| Seat::new(index, self.deque_capacity)).collect(),
+            injector: Injector::new(self.queue_capacity)?,
+            events: EventCount::with_capacity(threads).map_err(|_| PoolError::NoThreads)?,
+            idle: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
+            began: Instant::now(),
+        });
+        let mut pool = Pool { shared, threads: Vec::with_capacity(threads) };
+        for index in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            let mut builder = thread::Builder::new().name(format!("{}-{index}", self.name));
+            if let Some(bytes) = self.stack_size {
+                builder = builder.stack_size(bytes);
+            }
+            let thread = builder
+                .spawn(move || work(&shared, index))
+                .map_err(|error| PoolError::Spawn(error.kind()))?;
+            pool.threads.push(thread);
+        }
+        Ok(pool)
+    }
+}
+
+/// What each thread does.
+fn work(shared: &Arc<Shared>, index: usize) {
+    let seat = &shared.seats[index];
+    seat.sit_down(thread::current());
+    current::occupy(shared, seat, || shared.work_until(&mut Context::new(shared, seat), &Closing));
+}

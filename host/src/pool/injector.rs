@@ -1,0 +1,99 @@
+//! What came from outside, in order of importance.
+
+use super::error::PoolError;
+use super::job::JobRef;
+use divvy::queue::Mpmc;
+use divvy::storage::{Full, Heap};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
+
+/// How soon a task from outside is taken up, compared with others.
+///
+/// A worker takes what is [`High`](Self::High) first, then what its own tasks spawned, then `Normal` before `Low`, then
+/// what others have. So that nothing starves, each 61st time it looks for what is `Low` first.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Priority {
+    /// When there is nothing else.
+    Low,
+    /// What [`Pool::spawn`](super::Pool::spawn) does.
+    #[default]
+    Normal,
+    /// Before all that has not begun.
+    High,
+}
+
+pub(super) struct Injector {
+    /// By priority.
+    levels: [Mpmc<JobRef, Heap>; 3],
+    /// How many wait for room.
+    hopeful: AtomicU32,
+    waiting: Mutex<Vec<Waker>>,
+}
+
+impl Injector {
+    pub(super) fn new(capacity: usize) -> Result<Self, PoolError> {
+        let level = || Mpmc::with_capacity(capacity).map_err(|_| PoolError::QueueCapacity);
+        Ok(Self {
+            levels: [level()?, level()?, level()?],
+            hopeful: AtomicU32::new(0),
+            waiting: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(super) fn push(&self, priority: Priority, job: JobRef) -> Result<(), Full<JobRef>> {
+        self.levels[priority as usize].push(job)
+    }
+
+    /// What must not wait for a worker's own tasks.
+    pub(super) fn pop_urgent(&self) -> Option<JobRef> {
+        let level = &self.levels[Priority::High as usize];
+        if level.is_empty() { None } else { self.take(level) }
+    }
+
+    /// The next job; `turn` 0 (modulo 3) looks for what is most important first, 1 and 2 for the rest.
+    pub(super) fn pop(&self, turn: u32) -> Option<JobRef> {
+        let order: [usize; 3] = match turn % 3 {
+            0 => [0, 1, 2],
+            1 => [2, 1, 0],
+            _ => [1, 0, 2],
+        };
+        order
+            .into_iter()
+            .map(|level| &self.levels[level])
+            .filter(|level| !level.is_empty())
+            .find_map(|level| self.take(level))
+    }
+
+    fn take(&self, level: &Mpmc<JobRef, Heap>) -> Option<JobRef> {
+        let job = level.pop();
+        // Ordering: SeqCst, with `wait_for_room`: who waits sees the room, or is seen here.
+        if job.is_some() && self.hopeful.load(Ordering::SeqCst) > 0 {
+            self.announce_room();
+        }
+        job
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.levels.iter().all(Mpmc::is_empty)
+    }
+
+    /// `waker` is woken when there may be room. Try once more after this, and only then wait.
+    pub(super) fn wait_for_room(&self, waker: &Waker) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+        // Ordering: SeqCst, as above.
+        self.hopeful.store(waiting.len() as u32, Ordering::SeqCst);
+    }
+
+    #[cold]
+    fn announce_room(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let wakers = std::mem::take(&mut *waiting);
+        self.hopeful.store(0, Ordering::SeqCst);
+        drop(waiting);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,127 @@
+//! Fork and join.
+#![allow(
+    unsafe_code,
+    reason = "a fork lives on the stack of its worker, which does not leave before it is done"
+)]
+
+use super::context::Context;
+use super::job::{JobRef, StackJob};
+use std::mem;
+use std::panic::resume_unwind;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+impl<'w> Context<'w> {
+    /// Calls `a` and `b`, possibly at the same time, and returns when both have returned.
+    ///
+    /// This worker calls `a` at once; another one may call `b` meanwhile. If none did, this worker calls it after `a`.
+    /// Nothing is allocated, and no thread-local variable is read.
+    ///
+    /// # Panics
+    ///
+    /// As `a` or `b` did, after both have ended. If both panic, the panic of `a` is passed on. If `a` panics before
+    /// anybody began `b`, then `b` is dropped without being called.
+    ///
+    /// # Complexity
+    ///
+    /// With [`Policy::Heartbeat`](super::Policy::Heartbeat), a few stores and a load beside the calls. While it waits
+    /// for `b`, the worker does other work: what that is may be as long as any job, and stands on this stack.
+    #[inline(always)]
+    pub fn join<A, B, RA, RB>(&mut self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&mut Context<'_>) -> RA + Send,
+        B: FnOnce(&mut Context<'_>) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        let job = StackJob::new(b);
+        // SAFETY: `Fork` closes the fork before the job is gone, also when `a` panics.
+        let reference = unsafe { job.as_ref() };
+        let place = self.seat.open(reference);
+        let fork = Fork { cx: Context::new(self.shared, self.seat), job: &job, place };
+        if self.seat.attention.load(Ordering::Relaxed) {
+            self.attend();
+        }
+        let ra = a(self);
+        mem::forget(fork);
+        if self.seat.close(place) {
+            // SAFETY: nobody else ever knew of the job.
+            let b = unsafe { job.take() };
+            return (ra, b(self));
+        }
+        let rb = self.settle(&job);
+        (ra, rb)
+    }
+
+    /// The fork was public: takes it back and calls it, or waits for who took it.
+    #[cold]
+    fn settle<F, R>(&mut self, job: &StackJob<F, R>) -> R
+    where
+        F: FnOnce(&mut Context<'_>) -> R + Send,
+        R: Send,
+    {
+        // SAFETY: it is compared, and not executed.
+        if self.reclaim(unsafe { job.as_ref() }) {
+            // SAFETY: the job was taken back from the queue, so nobody else can execute it.
+            return unsafe { job.take() }(self);
+        }
+        self.shared.work_until(self, job.latch());
+        // SAFETY: the latch is set, and this is the only place that takes the result.
+        match unsafe { job.result() } {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// Takes a public job back from the deque. What is on top of it is executed. `false` if somebody took it.
+    fn reclaim(&mut self, job: JobRef) -> bool {
+        // What is public is gone, or will be: the next fork looks after it.
+        self.seat.attention.store(true, Ordering::Relaxed);
+        while let Some(top) = self.seat.worker().pop() {
+            if top == job {
+                return true;
+            }
+            self.execute(top);
+        }
+        false
+    }
+}
+
+/// Closes a fork when `a` panics.
+struct Fork<'a, 'w, F, R>
+where
+    F: FnOnce(&mut Context<'_>) -> R + Send,
+    R: Send,
+{
+    cx: Context<'w>,
+    job: &'a StackJob<F, R>,
+    place: usize,
+}
+
+impl<F, R> Drop for Fork<'_, '_, F, R>
+where
+    F: FnOnce(&mut Context<'_>) -> R + Send,
+    R: Send,
+{
+    #[cold]
+    fn drop(&mut self) {
+        debug_assert!(thread::panicking(), "a fork that ends well is forgotten");
+        // SAFETY: as in `settle`.
+        if self.cx.seat.close(self.place) || self.cx.reclaim(unsafe { self.job.as_ref() }) {
+            // SAFETY: the job is in no queue, and nobody executed it.
+            drop(unsafe { self.job.take() });
+            return;
+        }
+        let shared = self.cx.shared;
+        shared.work_until(&mut self.cx, self.job.latch());
+        // SAFETY: the latch is set. A second panic is dropped: the first one is on its way.
+        drop(unsafe { self.job.result() });
+    }
+}
+
+/// Executes a job that the caller took out of a queue.
+#[inline]
+pub(super) fn execute(cx: &mut Context<'_>, job: JobRef) {
+    // SAFETY: the caller took it out of a queue, where it was once.
+    unsafe { job.execute(cx) }
+}

@@ -1,0 +1,216 @@
+//! What a worker owns: its deque, the forks that nobody else knows of yet, and how to wake it.
+#![allow(
+    unsafe_code,
+    reason = "one thread at a time occupies a seat, and only that one touches what is in cells"
+)]
+
+use super::job::JobRef;
+use super::shared::Shared;
+use super::stats::Counts;
+use super::task::Blocks;
+use divvy::queue::{Deque, Stealer, Worker};
+use divvy::storage::{Full, Heap};
+use std::cell::{Cell, UnsafeCell};
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+
+/// The seat's own thread is awake and occupies it.
+const HOME: u32 = 0;
+/// Its thread sleeps, and a guest may take the seat.
+const FREE: u32 = 1;
+/// A guest occupies it, and its thread sleeps on.
+const LENT: u32 = 2;
+
+/// One worker's place. Aligned so that two of them share no cache line, and no pair that is fetched together.
+#[repr(align(128))]
+pub(super) struct Seat {
+    /// Asks the occupant to come and see at its next fork: nothing of its forks is public. Read at each fork, and
+    /// written only when something was taken or given.
+    pub(super) attention: AtomicBool,
+    /// The occupant spawns tasks in numbers: thieves take half of what is there.
+    pub(super) bulk: AtomicBool,
+    /// Who occupies the seat.
+    state: AtomicU32,
+    pub(super) index: u32,
+    /// The forks that the occupant has open, oldest first. The first `public` of them went to the deque.
+    forks: UnsafeCell<Vec<JobRef>>,
+    public: Cell<usize>,
+    /// The occupant's end of `deque`.
+    worker: UnsafeCell<ManuallyDrop<Worker<'static, JobRef, Heap>>>,
+    deque: Box<Deque<JobRef, Heap>>,
+    /// Free blocks for tasks, for the occupant.
+    pub(super) blocks: Blocks,
+    pub(super) counts: Counts,
+    pub(super) tick: Cell<u32>,
+    pub(super) random: Cell<u64>,
+    /// When the occupant last woke somebody because of a fork, in nanoseconds since the pool began.
+    pub(super) woke_at: Cell<u64>,
+    thread: OnceLock<Thread>,
+    /// The guest's thread, once it wanted to sleep.
+    guest: Mutex<Option<Thread>>,
+    introduced: Cell<bool>,
+}
+
+// SAFETY: `forks`, `public`, `worker` and the other cells are touched by the occupant alone. The occupant changes
+// where `state` changes, Release by who leaves and Acquire by who comes; at the start, where the thread is spawned.
+unsafe impl Sync for Seat {}
+// SAFETY: as above. `Worker` is tied to a thread only by being not `Sync`.
+unsafe impl Send for Seat {}
+
+impl Seat {
+    pub(super) fn new(index: u32, capacity: usize) -> Self {
+        let deque = Box::new(Deque::with_capacity(capacity).expect("the builder validated the capacity"));
+        let worker = deque.worker().expect("nobody else knows the deque");
+        // SAFETY: the deque is boxed, so it stays where it is; `drop` ends the worker before the deque.
+        let worker =
+            unsafe { std::mem::transmute::<Worker<'_, JobRef, Heap>, Worker<'static, JobRef, Heap>>(worker) };
+        Self {
+            attention: AtomicBool::new(true),
+            bulk: AtomicBool::new(false),
+            state: AtomicU32::new(HOME),
+            index,
+            forks: UnsafeCell::new(Vec::with_capacity(64)),
+            public: Cell::new(0),
+            worker: UnsafeCell::new(ManuallyDrop::new(worker)),
+            deque,
+            blocks: Blocks::default(),
+            counts: Counts::default(),
+            tick: Cell::new(0),
+            random: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (u64::from(index) + 1) << 17),
+            woke_at: Cell::new(0),
+            thread: OnceLock::new(),
+            guest: Mutex::new(None),
+            introduced: Cell::new(false),
+        }
+    }
+
+    /// The end of the deque that thieves use.
+    pub(super) fn stealer(&self) -> Stealer<'_, JobRef, Heap> {
+        self.deque.stealer()
+    }
+
+    /// The occupant's end of the deque.
+    pub(super) fn worker(&self) -> &Worker<'static, JobRef, Heap> {
+        // SAFETY: the occupant calls this, and it is one thread; the reference does not leave it.
+        unsafe { &*self.worker.get() }
+    }
+
+    /// Opens a fork that nobody else knows of. The answer is its place.
+    #[inline(always)]
+    pub(super) fn open(&self, job: JobRef) -> usize {
+        // SAFETY: the occupant alone touches the forks, and nothing in here calls back.
+        let forks = unsafe { &mut *self.forks.get() };
+        let place = forks.len();
+        forks.push(job);
+        place
+    }
+
+    /// Closes the newest fork. `true` if nobody else ever knew of it.
+    #[inline(always)]
+    pub(super) fn close(&self, place: usize) -> bool {
+        // SAFETY: as in `open`.
+        let forks = unsafe { &mut *self.forks.get() };
+        debug_assert_eq!(forks.len(), place + 1, "forks are closed newest first");
+        // SAFETY: it has at least `place` elements, and they need no drop.
+        unsafe { forks.set_len(place) };
+        if place >= self.public.get() {
+            return true;
+        }
+        self.public.set(place);
+        false
+    }
+
+    /// Makes the oldest fork that nobody knows of public. `false` if there is none, or the deque is full.
+    pub(super) fn publish(&self) -> bool {
+        let public = self.public.get();
+        // SAFETY: as in `open`.
+        let forks = unsafe { &*self.forks.get() };
+        match forks.get(public) {
+            Some(&job) => match self.worker().push(job) {
+                Ok(()) => {
+                    self.public.set(public + 1);
+                    true
+                }
+                Err(Full(_)) => false,
+            },
+            None => false,
+        }
+    }
+
+    /// The seat's own thread introduces itself.
+    pub(super) fn sit_down(&self, thread: Thread) {
+        let _ = self.thread.set(thread);
+    }
+
+    /// The seat's own thread lets a guest have it while it sleeps.
+    pub(super) fn offer(&self) {
+        // Ordering: Release: what this occupant did is seen by the next.
+        self.state.store(FREE, Ordering::Release);
+    }
+
+    /// The seat's own thread has it back, unless a guest has it.
+    pub(super) fn take_back(&self) -> bool {
+        // Ordering: Acquire: what the occupant before did is seen.
+        self.state.compare_exchange(FREE, HOME, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// A guest takes the seat, if it is free.
+    pub(super) fn borrow(&self) -> bool {
+        // Ordering: Acquire, as in `take_back`.
+        self.state.compare_exchange(FREE, LENT, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// The occupant is about to sleep: a guest says how to wake it.
+    pub(super) fn introduce_guest(&self) {
+        if self.state.load(Ordering::Relaxed) == LENT && !self.introduced.replace(true) {
+            *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
+        }
+    }
+
+    /// The guest leaves.
+    pub(super) fn give_back(&self) {
+        if self.introduced.take() {
+            *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        self.offer();
+    }
+
+    /// Unparks the occupant.
+    pub(super) fn unpark(&self) {
+        // Ordering: Acquire: the guest that came is seen.
+        if self.state.load(Ordering::Acquire) == LENT
+            && let Some(guest) = &*self.guest.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            return guest.unpark();
+        }
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // SAFETY: dropped once, here, and before the deque that it points into.
+        unsafe { ManuallyDrop::drop(self.worker.get_mut()) };
+    }
+}
+
+/// Whom to wake.
+pub(super) enum Target {
+    /// A thread that is no worker.
+    Thread(Thread),
+    /// Who occupies a seat.
+    Seat(Arc<Shared>, u32),
+}
+
+impl Target {
+    pub(super) fn wake(self) {
+        match self {
+            Self::Thread(thread) => thread.unpark(),
+            Self::Seat(shared, index) => shared.wake(index),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::Park;
 #[cfg(feature = "alloc")]
 use crate::queue::CapacityError;
 #[cfg(feature = "alloc")]
@@ -84,6 +85,13 @@ impl Wake {
             Self::Nobody => None,
         }
     }
+
+    /// Wakes that worker by the means of `park`, if there is one.
+    pub fn deliver(self, park: &impl Park) {
+        if let Self::Worker(worker) = self {
+            park.unpark(worker);
+        }
+    }
 }
 
 impl<const N: usize> EventCount<Inline<N>> {
@@ -137,13 +145,23 @@ impl<S: Storage> EventCount<S> {
 
     /// Chooses one sleeper, which the caller then wakes. Call it after the reason to wake became visible to others.
     pub fn notify_one(&self) -> Wake {
+        self.notify_one_among(self.workers)
+    }
+
+    /// As [`notify_one`](Self::notify_one), but chooses only among the first `workers` workers: the others sleep on,
+    /// whatever comes.
+    pub fn notify_one_among(&self, workers: u32) -> Wake {
+        self.notify_one_of(|| workers)
+    }
+
+    /// As [`notify_one_among`](Self::notify_one_among), with a limit that is read after the fence.
+    pub(super) fn notify_one_of(&self, workers: impl FnOnce() -> u32) -> Wake {
         // Ordering: SeqCst, with the fence in `prepare_park`: of a thread that makes work and looks for sleepers, and
         // one that becomes a sleeper and looks for work, at least one sees the other.
         fence(Ordering::SeqCst);
-        let words = self.workers.div_ceil(32) as usize;
-        for (index, word) in self.sleepers[..words].iter().enumerate() {
+        for (index, (word, mask)) in self.words_among(workers()).enumerate() {
             // Ordering: Relaxed, the fence orders it; the bit is claimed below.
-            let mut sleepers = word.load(Ordering::Relaxed);
+            let mut sleepers = word.load(Ordering::Relaxed) & mask;
             while sleepers != 0 {
                 let bit = sleepers & sleepers.wrapping_neg();
                 // Ordering: Release: what the caller did before is seen by the woken worker (Acquire in `is_woken`).
@@ -151,10 +169,29 @@ impl<S: Storage> EventCount<S> {
                 if before & bit != 0 {
                     return Wake::Worker(index as u32 * 32 + bit.trailing_zeros());
                 }
-                sleepers = before & !bit;
+                sleepers = before & !bit & mask;
             }
         }
         Wake::Nobody
+    }
+
+    /// Whether one of the first `workers` workers sleeps, or is about to. Of what was visible to the caller before the
+    /// call, a worker that is not counted sees all when it looks for work for the last time before its next sleep.
+    pub(super) fn is_any_asleep_among(&self, workers: u32) -> bool {
+        // Ordering: SeqCst, with the fence in `prepare_park`, as in `notify_one_among`.
+        fence(Ordering::SeqCst);
+        // Ordering: Relaxed, the fence orders it.
+        self.words_among(workers).any(|(word, mask)| word.load(Ordering::Relaxed) & mask != 0)
+    }
+
+    /// The words of the first `workers` workers, each with the bits that count.
+    fn words_among(&self, workers: u32) -> impl Iterator<Item = (&AtomicU32, u32)> {
+        let workers = workers.min(self.workers);
+        let words = workers.div_ceil(32) as usize;
+        (0..).zip(&self.sleepers[..words]).map(move |(index, word): (u32, _)| {
+            let used = (workers - index * 32).min(32);
+            (word, u32::MAX >> (32 - used))
+        })
     }
 }
 
@@ -220,6 +257,23 @@ mod tests {
             assert!(waiter.is_woken());
         }
         assert_eq!(events.notify_one(), Wake::Nobody);
+    }
+
+    #[test]
+    fn workers_past_the_limit_sleep_on() {
+        let events = EventCount::<Inline<70>>::new();
+        for worker in [5, 33, 34, 69] {
+            events.waiter(worker).unwrap().prepare_park();
+        }
+        assert_eq!(events.notify_one_among(5), Wake::Nobody);
+        assert!(!events.is_any_asleep_among(5) && events.is_any_asleep_among(6));
+        assert_eq!(events.notify_one_among(0), Wake::Nobody);
+        assert_eq!(events.notify_one_among(34), Wake::Worker(5));
+        assert_eq!(events.notify_one_among(34), Wake::Worker(33));
+        assert_eq!(events.notify_one_among(34), Wake::Nobody);
+        assert!(!events.is_any_asleep_among(34) && events.is_any_asleep_among(64));
+        assert_eq!(events.notify_one_among(u32::MAX), Wake::Worker(34));
+        assert_eq!(events.notify_one(), Wake::Worker(69));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! * A worker that takes a task while more is visible (it brought home half of another's deque, or the injector holds
 //!   another one) chooses one more. So there is no sleeping worker while work lies in reach, and no herd.
 //! * An idle worker costs nothing: it sleeps until it is chosen. No timer, no polling.
+//! * Where only some of the workers shall be awake ([`Scheduler::set_awake`]), all this holds among those.
 //! * A worker that announces its sleep and then sees no work is seen by every task that comes later. No wake-up is
 //!   lost; loom explores the orders in which it might be.
 //!
@@ -19,6 +20,7 @@
 //! waking someone for it; and an order among tasks beyond what [`Deque`](crate::queue::Deque) and [`Mpmc`](crate::queue::Mpmc) say.
 
 pub mod bottleneck;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub mod cancel;
 pub mod capacity;
 pub mod consolidate;
@@ -31,7 +33,12 @@ pub mod redistribute;
 mod stealing;
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use cancel::{CancelError, CancelScope, CancelToken, CancelTree, Cancelled};
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use event_count::{EventCount, Waiter, Wake};
 pub use park::Park;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-pub use stealing::{Next, Parking, Scheduler, Source, Worker, WorkerStats};
+pub use stealing::{
+    Groups, GroupsError, Next, Parking, Scheduler, Source, StealPolicy, SubmitError, Take, Victim, Worker,
+    WorkerStats,
+};

@@ -27,6 +27,7 @@
 //!
 //! [`sim::deadline`](crate::sim::deadline) runs task sets on a virtual clock.
 
+pub mod admission;
 mod dispatcher;
 mod task;
 

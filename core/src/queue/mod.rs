@@ -4,7 +4,7 @@
 //! | | who puts in | who takes out | order |
 //! |---|---|---|---|
 //! | [`Mpmc`] | anyone | anyone | first in, first out |
-//! | [`Deque`] | its owner | its owner, and thieves from the other end | owner: last in, first out; thieves: oldest first |
+//! | [`Deque`] | its owner | its owner, and thieves what it has shared | owner: last in or first in, first out; thieves: oldest first |
 //! | [`PriorityQueue`] | its owner | its owner | the highest level first, and waiting raises it |
 //!
 //! [`Mpmc`] and [`Deque`] are shared by reference and need compare-and-swap. Where a target has none (`thumbv6m`,
@@ -22,7 +22,7 @@ pub mod spsc;
 pub mod timer_wheel;
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-pub use deque::{Deque, Steal, Stealer, Worker};
+pub use deque::{Deque, Fifo, Lifo, Steal, Stealer, Worker};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use mpmc::Mpmc;
 pub use priority::PriorityQueue;

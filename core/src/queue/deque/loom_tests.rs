@@ -1,4 +1,5 @@
 use super::*;
+use crate::storage::Full;
 use crate::sync::model;
 use loom::sync::Arc;
 use loom::thread;
@@ -13,6 +14,21 @@ fn steal_one<const N: usize>(deque: &Tasks<N>) -> Option<u32> {
     deque.stealer().steal_one().success().map(|item| *item)
 }
 
+/// Pushes, and tells `items` of what did not fit.
+fn push<const N: usize, O: Order>(
+    worker: &Worker<'_, Box<u32>, Inline<N>, O>,
+    item: u32,
+    items: &mut Vec<u32>,
+) {
+    if let Err(Full(item)) = worker.push(Box::new(item)) {
+        items.push(*item);
+    }
+}
+
+fn pop<const N: usize, O: Order>(worker: &Worker<'_, Box<u32>, Inline<N>, O>, items: &mut Vec<u32>) {
+    items.extend(worker.pop().map(|item| *item));
+}
+
 fn drain<const N: usize>(deque: &Tasks<N>, into: &mut Vec<u32>) {
     let worker = deque.worker().unwrap();
     while let Some(item) = worker.pop() {
@@ -25,107 +41,221 @@ fn assert_each_once(mut items: Vec<u32>, count: u32) {
     assert_eq!(items, (1..=count).collect::<Vec<_>>());
 }
 
+/// What `owner` does on this thread while `thief` works `thieves` times on others: each of `count` items is taken once.
+fn each_once_with<const N: usize, O: Order>(
+    count: u32,
+    thieves: usize,
+    claim: fn(&Tasks<N>) -> Option<Worker<'_, Box<u32>, Inline<N>, O>>,
+    before: fn(&Worker<'_, Box<u32>, Inline<N>, O>, &mut Vec<u32>),
+    owner: fn(&Worker<'_, Box<u32>, Inline<N>, O>, &mut Vec<u32>),
+    thief: fn(&Tasks<N>) -> Vec<u32>,
+) {
+    let deque = Arc::new(Tasks::<N>::new());
+    let mut items = Vec::new();
+    let worker = claim(&deque).unwrap();
+    before(&worker, &mut items);
+    let thieves: Vec<_> = (0..thieves)
+        .map(|_| {
+            let deque = Arc::clone(&deque);
+            thread::spawn(move || thief(&deque))
+        })
+        .collect();
+    owner(&worker, &mut items);
+    drop(worker);
+    items.extend(thieves.into_iter().flat_map(|thread| thread.join().unwrap()));
+    drain(&deque, &mut items);
+    assert_each_once(items, count);
+}
+
+/// One theft into a deque of the thief's own.
+fn steal_half(deque: &Tasks<4>) -> Vec<u32> {
+    let own = Tasks::<4>::new();
+    let mut items = Vec::new();
+    let stolen = deque.stealer().steal_half(&own.worker().unwrap());
+    if let Steal::Success((item, moved)) = stolen {
+        drain(&own, &mut items);
+        assert_eq!(items.len(), moved as usize);
+        items.push(*item);
+    }
+    items
+}
+
 #[test]
 fn loom_owner_and_a_thief() {
-    model("deque, owner pushes and pops, 1 thief", 5, 2, || {
-        let deque = Arc::new(Tasks::<4>::new());
-        let thief = {
-            let deque = Arc::clone(&deque);
-            thread::spawn(move || [steal_one(&deque), steal_one(&deque)])
-        };
-        let worker = deque.worker().unwrap();
-        let mut items = Vec::new();
-        worker.push(Box::new(1)).unwrap();
-        worker.push(Box::new(2)).unwrap();
-        items.extend(worker.pop().map(|item| *item));
-        worker.push(Box::new(3)).unwrap();
-        items.extend(worker.pop().map(|item| *item));
-        drop(worker);
-        items.extend(thief.join().unwrap().into_iter().flatten());
-        drain(&deque, &mut items);
-        assert_each_once(items, 3);
+    model("deque, owner pushes, shares and pops, 1 thief", 5, 2, || {
+        each_once_with::<4, Lifo>(
+            3,
+            1,
+            Deque::worker,
+            |_, _| (),
+            |worker, items| {
+                push(worker, 1, items);
+                push(worker, 2, items);
+                worker.share();
+                pop(worker, items);
+                push(worker, 3, items);
+                pop(worker, items);
+            },
+            |deque| [steal_one(deque), steal_one(deque)].into_iter().flatten().collect(),
+        );
+    });
+}
+
+#[test]
+fn loom_fifo_owner_and_a_thief() {
+    model("deque, fifo owner pushes, shares and pops, 1 thief", 5, 2, || {
+        each_once_with::<4, Fifo>(
+            4,
+            1,
+            Deque::fifo_worker,
+            |_, _| (),
+            |worker, items| {
+                push(worker, 1, items);
+                push(worker, 2, items);
+                push(worker, 3, items);
+                worker.share();
+                // The first takes one, the second all that are left.
+                pop(worker, items);
+                pop(worker, items);
+                push(worker, 4, items);
+                // What is shared now begins further on.
+                worker.share();
+                pop(worker, items);
+            },
+            |deque| [steal_one(deque), steal_one(deque)].into_iter().flatten().collect(),
+        );
     });
 }
 
 #[test]
 fn loom_the_last_item_goes_to_one() {
     model("deque, 1 item, owner and 2 thieves", 6, 2, || {
-        let deque = Arc::new(Tasks::<2>::new());
-        let worker = deque.worker().unwrap();
-        worker.push(Box::new(1)).unwrap();
-        let thieves: Vec<_> = (0..2)
-            .map(|_| {
-                let deque = Arc::clone(&deque);
-                thread::spawn(move || steal_one(&deque))
-            })
-            .collect();
-        let mut items: Vec<u32> = worker.pop().map(|item| *item).into_iter().collect();
-        drop(worker);
-        items.extend(thieves.into_iter().filter_map(|thread| thread.join().unwrap()));
-        drain(&deque, &mut items);
-        assert_each_once(items, 1);
+        each_once_with::<2, Lifo>(
+            1,
+            2,
+            Deque::worker,
+            |worker, items| {
+                push(worker, 1, items);
+                worker.share();
+            },
+            pop,
+            |deque| steal_one(deque).into_iter().collect(),
+        );
+    });
+}
+
+#[test]
+fn loom_the_last_item_goes_to_one_of_a_fifo_owner_and_thieves() {
+    model("deque, 2 items, fifo owner and 2 thieves", 5, 2, || {
+        each_once_with::<2, Fifo>(
+            2,
+            2,
+            Deque::fifo_worker,
+            |worker, items| {
+                push(worker, 1, items);
+                push(worker, 2, items);
+                worker.share();
+            },
+            |worker, items| {
+                pop(worker, items);
+                pop(worker, items);
+            },
+            |deque| steal_one(deque).into_iter().collect(),
+        );
+    });
+}
+
+#[test]
+fn loom_half_is_taken_back_while_a_thief_looks() {
+    model("deque, owner takes back one and half, thief takes half", 5, 2, || {
+        each_once_with::<4, Lifo>(
+            4,
+            1,
+            Deque::worker,
+            |worker, items| {
+                for item in 1..=4 {
+                    push(worker, item, items);
+                }
+                worker.share();
+            },
+            |worker, items| {
+                pop(worker, items);
+                pop(worker, items);
+                pop(worker, items);
+            },
+            steal_half,
+        );
     });
 }
 
 #[test]
 fn loom_two_thieves_while_the_owner_reuses_slots() {
     model("deque, capacity 2, 3 pushes and a pop, 2 thieves", 5, 2, || {
-        let deque = Arc::new(Tasks::<2>::new());
-        let worker = deque.worker().unwrap();
-        worker.push(Box::new(1)).unwrap();
-        worker.push(Box::new(2)).unwrap();
-        let thieves: Vec<_> = (0..2)
-            .map(|_| {
-                let deque = Arc::clone(&deque);
-                thread::spawn(move || steal_one(&deque))
-            })
-            .collect();
-        let mut items = Vec::new();
-        match worker.push(Box::new(3)) {
-            Ok(()) => {}
-            Err(Full(item)) => items.push(*item),
-        }
-        items.extend(worker.pop().map(|item| *item));
-        drop(worker);
-        items.extend(thieves.into_iter().filter_map(|thread| thread.join().unwrap()));
-        drain(&deque, &mut items);
-        assert_each_once(items, 3);
+        each_once_with::<2, Lifo>(
+            3,
+            2,
+            Deque::worker,
+            |worker, items| {
+                push(worker, 1, items);
+                push(worker, 2, items);
+                worker.share();
+            },
+            |worker, items| {
+                push(worker, 3, items);
+                worker.share();
+                pop(worker, items);
+            },
+            |deque| steal_one(deque).into_iter().collect(),
+        );
+    });
+}
+
+#[test]
+fn loom_a_fifo_owner_reuses_slots() {
+    model("deque, capacity 2, fifo owner, 4 pushes and 2 pops, 1 thief", 4, 2, || {
+        each_once_with::<2, Fifo>(
+            4,
+            1,
+            Deque::fifo_worker,
+            |worker, items| {
+                push(worker, 1, items);
+                push(worker, 2, items);
+                worker.share();
+            },
+            |worker, items| {
+                pop(worker, items);
+                push(worker, 3, items);
+                pop(worker, items);
+                push(worker, 4, items);
+                worker.share();
+            },
+            |deque| [steal_one(deque), steal_one(deque)].into_iter().flatten().collect(),
+        );
     });
 }
 
 #[test]
 fn loom_half_moves_to_the_thief() {
-    model("deque, steal_half against push and pop", 4, 2, || {
-        let deque = Arc::new(Tasks::<4>::new());
-        let worker = deque.worker().unwrap();
-        worker.push(Box::new(1)).unwrap();
-        let thief = {
-            let deque = Arc::clone(&deque);
-            thread::spawn(move || {
-                let own = Tasks::<4>::new();
-                let mut items = Vec::new();
-                let stolen = deque.stealer().steal_half(&own.worker().unwrap());
-                if let Steal::Success((item, moved)) = stolen {
-                    drain(&own, &mut items);
-                    assert_eq!(items.len(), moved as usize);
-                    items.push(*item);
-                }
-                items
-            })
-        };
-        // Pushed while the thief looks: what it sees of them it may take.
-        worker.push(Box::new(2)).unwrap();
-        worker.push(Box::new(3)).unwrap();
-        let mut items = Vec::new();
-        items.extend(worker.pop().map(|item| *item));
-        if let Err(Full(item)) = worker.push(Box::new(4)) {
-            items.push(*item);
-        }
-        items.extend(worker.pop().map(|item| *item));
-        drop(worker);
-        items.extend(thief.join().unwrap());
-        drain(&deque, &mut items);
-        assert_each_once(items, 4);
+    model("deque, steal_half against push, share and pop", 4, 2, || {
+        each_once_with::<4, Lifo>(
+            4,
+            1,
+            Deque::worker,
+            |worker, items| {
+                push(worker, 1, items);
+                worker.share();
+            },
+            |worker, items| {
+                // Shared while the thief looks: what it sees of them it may take.
+                push(worker, 2, items);
+                push(worker, 3, items);
+                worker.share();
+                pop(worker, items);
+                push(worker, 4, items);
+                pop(worker, items);
+            },
+            steal_half,
+        );
     });
 }
 
@@ -133,13 +263,16 @@ fn loom_half_moves_to_the_thief() {
 fn loom_what_was_stolen_is_stolen_on() {
     model("deque, steal_half and a second thief at the first one's deque", 6, 2, || {
         let deques = Arc::new([Tasks::<4>::new(), Tasks::<4>::new()]);
+        let mut items = Vec::new();
         let worker = deques[0].worker().unwrap();
         for item in 1..=4 {
-            worker.push(Box::new(item)).unwrap();
+            push(&worker, item, &mut items);
         }
+        worker.share();
         let first = {
             let deques = Arc::clone(&deques);
             thread::spawn(move || {
+                // Where it ends, the worker shares what it took.
                 let stolen = deques[0].stealer().steal_half(&deques[1].worker().unwrap());
                 stolen.success().map(|(item, _)| *item)
             })
@@ -148,7 +281,7 @@ fn loom_what_was_stolen_is_stolen_on() {
             let deques = Arc::clone(&deques);
             thread::spawn(move || steal_one(&deques[1]))
         };
-        let mut items: Vec<u32> = worker.pop().map(|item| *item).into_iter().collect();
+        pop(&worker, &mut items);
         drop(worker);
         items.extend(first.join().unwrap());
         items.extend(second.join().unwrap());
@@ -158,80 +291,135 @@ fn loom_what_was_stolen_is_stolen_on() {
     });
 }
 
-/// While the thief is between looking and booking, the owner's counter may come around to the very same value.
+/// While the thief is between looking and booking, the owner's counters may come around to the very same value.
 #[test]
 fn loom_a_counter_that_came_around_fools_nobody() {
-    model("deque, 8 pops (counters modulo 8) against 1 thief", 3, 2, || {
-        let deque = Arc::new(Deque::<u32, Inline<1>>::new());
-        let worker = deque.worker().unwrap();
-        worker.push(1).unwrap();
-        let thief = {
-            let deque = Arc::clone(&deque);
-            thread::spawn(move || deque.stealer().steal_one().success())
-        };
-        let mut items = Vec::new();
-        for next in 2..=9 {
-            items.extend(worker.pop());
-            if next < 9 {
-                match worker.push(next) {
-                    Ok(()) => {}
-                    // The thief is still moving the item out.
-                    Err(Full(item)) => items.push(item),
+    model("deque, 8 items shared and taken back (counters modulo 8) against 1 thief", 3, 2, || {
+        each_once_with::<1, Lifo>(
+            8,
+            1,
+            Deque::worker,
+            |worker, items| {
+                push(worker, 1, items);
+                worker.share();
+            },
+            |worker, items| {
+                for next in 2..=9 {
+                    pop(worker, items);
+                    if next < 9 {
+                        // Full while the thief is still moving the item out.
+                        push(worker, next, items);
+                        worker.share();
+                    }
                 }
-            }
-        }
-        items.extend(thief.join().unwrap());
-        items.extend(worker.pop());
-        assert_each_once(items, 8);
+            },
+            |deque| steal_one(deque).into_iter().collect(),
+        );
     });
 }
 
-/// Thieves move the head, and may bring it around while another thief looks.
+/// Thieves and a fifo owner move the head, and may bring it around while another thief looks.
 #[test]
 fn loom_a_head_that_came_around_fools_nobody() {
-    model("deque, 9 steals (positions modulo 8) against 1 thief", 2, 1, || {
-        let deque = Arc::new(Deque::<u32, Inline<1>>::new());
-        let thief = {
-            let deque = Arc::clone(&deque);
-            thread::spawn(move || deque.stealer().steal_one().success())
-        };
-        let worker = deque.worker().unwrap();
-        let mut items = Vec::new();
-        for next in 1..=9 {
-            if let Err(Full(item)) = worker.push(next) {
-                items.push(item);
-            }
-            items.extend(deque.stealer().steal_one().success());
-        }
-        items.extend(thief.join().unwrap());
-        items.extend(worker.pop());
-        assert_each_once(items, 9);
-    });
+    model(
+        "deque, 9 items (positions modulo 8) stolen or popped first in first out, against 1 thief",
+        2,
+        1,
+        || {
+            each_once_with::<1, Fifo>(
+                9,
+                1,
+                Deque::fifo_worker,
+                |_, _| (),
+                |worker, items| {
+                    for next in 1..=9 {
+                        push(worker, next, items);
+                        worker.share();
+                        match next % 2 {
+                            0 => pop(worker, items),
+                            _ => items.extend(worker.stealer().steal_one().success().map(|item| *item)),
+                        }
+                    }
+                },
+                |deque| steal_one(deque).into_iter().collect(),
+            );
+        },
+    );
 }
 
 #[test]
 fn loom_two_thieves_take_halves() {
     model("deque, 2 thieves steal_half against pop and push", 3, 2, || {
-        let deques = Arc::new([Tasks::<4>::new(), Tasks::<4>::new(), Tasks::<4>::new()]);
-        let worker = deques[0].worker().unwrap();
-        for item in 1..=3 {
-            worker.push(Box::new(item)).unwrap();
-        }
-        let thieves = [1, 2].map(|index: usize| {
-            let deques = Arc::clone(&deques);
+        each_once_with::<4, Lifo>(
+            4,
+            2,
+            Deque::worker,
+            |worker, items| {
+                for item in 1..=3 {
+                    push(worker, item, items);
+                }
+                worker.share();
+            },
+            |worker, items| {
+                pop(worker, items);
+                push(worker, 4, items);
+            },
+            steal_half,
+        );
+    });
+}
+
+/// An owner that shares after each call hides nothing: whoever looks sees the item that nobody takes.
+#[test]
+fn loom_who_always_shares_hides_nothing() {
+    fn run<O: Order>(claim: fn(&Tasks<4>) -> Option<Worker<'_, Box<u32>, Inline<4>, O>>) {
+        let deque = Arc::new(Tasks::<4>::new());
+        let worker = claim(&deque).unwrap();
+        worker.push(Box::new(1)).unwrap();
+        worker.share();
+        let looker = {
+            let deque = Arc::clone(&deque);
             thread::spawn(move || {
-                let stolen = deques[0].stealer().steal_half(&deques[index].worker().unwrap());
-                stolen.success().map(|(item, _)| *item)
+                for _ in 0..2 {
+                    assert!(!deque.stealer().is_empty());
+                }
             })
-        });
-        let mut items: Vec<u32> = worker.pop().map(|item| *item).into_iter().collect();
-        if let Err(Full(item)) = worker.push(Box::new(4)) {
-            items.push(*item);
+        };
+        for item in 2..=4 {
+            worker.push(Box::new(item)).unwrap();
+            worker.share();
+            drop(worker.pop());
+            worker.share();
+        }
+        looker.join().unwrap();
+    }
+    model("deque, an owner that always shares, and who looks", 6, 3, || run::<Lifo>(Deque::worker));
+    model("deque, a fifo owner that always shares, and who looks", 6, 3, || run::<Fifo>(Deque::fifo_worker));
+}
+
+/// A thief that came in vain is answered, whatever the owner did meanwhile.
+#[test]
+fn loom_no_request_is_lost() {
+    model("deque, a request against push, share and pop", 6, 3, || {
+        let deque = Arc::new(Tasks::<4>::new());
+        let worker = deque.worker().unwrap();
+        let thief = {
+            let deque = Arc::clone(&deque);
+            thread::spawn(move || steal_one(&deque))
+        };
+        let mut items = Vec::new();
+        push(&worker, 1, &mut items);
+        push(&worker, 2, &mut items);
+        pop(&worker, &mut items);
+        let stolen = thief.join().unwrap();
+        items.extend(stolen);
+        push(&worker, 3, &mut items);
+        if stolen.is_none() {
+            assert!(!deque.stealer().is_empty());
         }
         drop(worker);
-        items.extend(thieves.into_iter().filter_map(|thread| thread.join().unwrap()));
-        deques.iter().for_each(|deque| drain(deque, &mut items));
-        assert_each_once(items, 4);
+        drain(&deque, &mut items);
+        assert_each_once(items, 3);
     });
 }
 

@@ -1,19 +1,114 @@
 use super::*;
+use crate::storage::Full;
+use core::cell::Cell;
+use front::POSITION;
 use proptest::prelude::*;
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::vec::Vec;
 
 impl<T, S: Storage> Deque<T, S> {
     /// An empty deque whose counters have come this far.
-    fn starting_at(self, head: u32, pops: u32) -> Self {
-        self.front.store(Front::new(head, pops, 0).0, Ordering::Relaxed);
-        self.freed.store(head & POSITION, Ordering::Relaxed);
-        self.pushes.store(head.wrapping_add(pops), Ordering::Relaxed);
+    fn starting_at(self, head: u32, taken_back: u32) -> Self {
+        self.front.store(Front::new(head, taken_back, 0).0, Ordering::Relaxed);
+        self.shared.store(head.wrapping_add(taken_back), Ordering::Relaxed);
         self
+    }
+}
+
+/// An owner of either order.
+enum Owner<'a, S: Storage> {
+    Lifo(Worker<'a, u16, S>),
+    Fifo(Worker<'a, u16, S, Fifo>),
+}
+
+/// What the documentation says of a deque, with nobody else around.
+struct Model {
+    items: VecDeque<u16>,
+    capacity: usize,
+    /// How many of them, from the oldest on, are shared.
+    shared: usize,
+    is_fifo: bool,
+    /// A thief came in vain.
+    asked: bool,
+    /// Nothing was taken back since all was shared.
+    open: bool,
+}
+
+impl Model {
+    fn new(capacity: usize) -> Self {
+        Self { items: VecDeque::new(), capacity, shared: 0, is_fifo: false, asked: false, open: true }
+    }
+
+    fn push(&mut self, item: u16) -> Result<(), Full<u16>> {
+        if self.items.len() == self.capacity {
+            return Err(Full(item));
+        }
+        self.items.push_back(item);
+        self.answer();
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<u16> {
+        if self.items.is_empty() {
+            return None;
+        }
+        let item = if self.is_fifo {
+            if self.shared > 0 {
+                self.shared = if self.open { self.shared - 1 } else { 0 };
+                self.open = false;
+            }
+            self.items.pop_front()
+        } else {
+            if self.shared == self.items.len() {
+                self.shared -= if self.open { 1 } else { self.shared.div_ceil(2) };
+                self.open = false;
+            }
+            self.items.pop_back()
+        };
+        self.answer();
+        item
+    }
+
+    fn share(&mut self) {
+        self.open = true;
+        if self.shared < self.items.len() {
+            self.shared = self.items.len();
+            self.asked = false;
+        }
+    }
+
+    fn answer(&mut self) {
+        if self.asked {
+            self.share();
+        }
+    }
+
+    fn change_owner(&mut self, is_fifo: bool) {
+        self.share();
+        self.asked = false;
+        self.is_fifo = is_fifo;
+    }
+
+    fn steal_one(&mut self) -> Steal<u16> {
+        if self.shared == 0 {
+            self.asked = true;
+            return Steal::Empty;
+        }
+        self.shared -= 1;
+        Steal::Success(self.items.pop_front().unwrap())
+    }
+
+    fn steal(&mut self, dest: &mut Self, count: usize) -> Steal<(u16, u32)> {
+        let count = count.clamp(1, self.shared.max(1)).min(dest.capacity - dest.items.len() + 1);
+        let Steal::Success(first) = self.steal_one() else { return Steal::Empty };
+        self.shared -= count - 1;
+        dest.items.extend(self.items.drain(..count - 1));
+        dest.answer();
+        Steal::Success((first, count as u32 - 1))
     }
 }
 
@@ -21,61 +116,80 @@ impl<T, S: Storage> Deque<T, S> {
 enum Op {
     Push(u16),
     Pop,
+    Share,
     StealOne,
     StealHalf,
+    StealBlock(u32),
     PopOther,
+    ChangeOwner(bool),
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        4 => any::<u16>().prop_map(Op::Push),
-        1 => Just(Op::Pop),
-        1 => Just(Op::StealOne),
-        1 => Just(Op::StealHalf),
-        1 => Just(Op::PopOther),
+        8 => any::<u16>().prop_map(Op::Push),
+        4 => Just(Op::Pop),
+        2 => Just(Op::Share),
+        2 => Just(Op::StealOne),
+        2 => Just(Op::StealHalf),
+        2 => (0..6u32).prop_map(Op::StealBlock),
+        2 => Just(Op::PopOther),
+        1 => any::<bool>().prop_map(Op::ChangeOwner),
     ]
+}
+
+/// Calls the same method of an owner of either order.
+macro_rules! either {
+    ($owner:expr, $worker:ident => $body:expr) => {
+        match &$owner {
+            Owner::Lifo($worker) => $body,
+            Owner::Fifo($worker) => $body,
+        }
+    };
 }
 
 fn same_as_model<const N: usize, const M: usize>(
     ops: &[Op],
     head: u32,
-    pops: u32,
+    taken_back: u32,
 ) -> Result<(), TestCaseError> {
-    let deque = Deque::<u16, Inline<N>>::new().starting_at(head, pops);
-    let other = Deque::<u16, Inline<M>>::new().starting_at(pops, head);
-    let (worker, thief) = (deque.worker().unwrap(), other.worker().unwrap());
-    let (mut model, mut other_model) = (VecDeque::new(), VecDeque::new());
+    let deque = Deque::<u16, Inline<N>>::new().starting_at(head, taken_back);
+    let other = Deque::<u16, Inline<M>>::new().starting_at(taken_back, head);
+    let mut owner = Owner::Lifo(deque.worker().unwrap());
+    let (thief, stealer) = (other.worker().unwrap(), deque.stealer());
+    let (mut model, mut other_model) = (Model::new(N), Model::new(M));
     for &op in ops {
         match op {
-            Op::Push(item) if model.len() == N => prop_assert_eq!(worker.push(item), Err(Full(item))),
-            Op::Push(item) => {
-                prop_assert_eq!(worker.push(item), Ok(()));
-                model.push_back(item);
+            Op::Push(item) => prop_assert_eq!(either!(owner, worker => worker.push(item)), model.push(item)),
+            Op::Pop => prop_assert_eq!(either!(owner, worker => worker.pop()), model.pop()),
+            Op::Share => {
+                either!(owner, worker => worker.share());
+                model.share();
             }
-            Op::Pop => prop_assert_eq!(worker.pop(), model.pop_back()),
-            Op::PopOther => prop_assert_eq!(thief.pop(), other_model.pop_back()),
-            Op::StealOne => {
-                let expected = model.pop_front().map_or(Steal::Empty, Steal::Success);
-                prop_assert_eq!(worker.stealer().steal_one(), expected);
-            }
+            Op::StealOne => prop_assert_eq!(stealer.steal_one(), model.steal_one()),
             Op::StealHalf => {
-                let count = model.len().div_ceil(2).min(M - other_model.len() + 1);
-                let expected = match model.pop_front() {
-                    Some(first) => {
-                        other_model.extend(model.drain(..count - 1));
-                        Steal::Success((first, count as u32 - 1))
-                    }
-                    None => Steal::Empty,
+                let half = model.shared.div_ceil(2);
+                prop_assert_eq!(stealer.steal_half(&thief), model.steal(&mut other_model, half));
+            }
+            Op::StealBlock(size) => {
+                let expected = model.steal(&mut other_model, size as usize);
+                prop_assert_eq!(stealer.steal_block(&thief, size), expected);
+            }
+            Op::PopOther => prop_assert_eq!(thief.pop(), other_model.pop()),
+            Op::ChangeOwner(is_fifo) => {
+                drop(owner);
+                owner = match is_fifo {
+                    false => Owner::Lifo(deque.worker().unwrap()),
+                    true => Owner::Fifo(deque.fifo_worker().unwrap()),
                 };
-                prop_assert_eq!(worker.stealer().steal_half(&thief), expected);
+                model.change_owner(is_fifo);
             }
         }
         // Alone, the bounds are exact.
-        prop_assert_eq!(worker.len(), model.len());
-        prop_assert_eq!(worker.spare_capacity(), N - model.len());
-        prop_assert_eq!(worker.is_empty(), model.is_empty());
-        prop_assert_eq!(worker.stealer().is_empty(), model.is_empty());
-        prop_assert_eq!(thief.len(), other_model.len());
+        prop_assert_eq!(either!(owner, worker => worker.len()), model.items.len());
+        prop_assert_eq!(either!(owner, worker => worker.is_empty()), model.items.is_empty());
+        prop_assert_eq!(either!(owner, worker => worker.spare_capacity()), N - model.items.len());
+        prop_assert_eq!((stealer.len(), stealer.is_empty()), (model.shared, model.shared == 0));
+        prop_assert_eq!((thief.len(), other.stealer().len()), (other_model.items.len(), other_model.shared));
     }
     Ok(())
 }
@@ -83,15 +197,15 @@ fn same_as_model<const N: usize, const M: usize>(
 proptest! {
     #[test]
     fn behaves_like_a_bounded_deque(
-        ops in prop::collection::vec(op(), 0..120),
+        ops in prop::collection::vec(op(), 0..150),
         // Either counter may be about to come around.
         head in prop_oneof![Just(0), POSITION - 20..=POSITION],
-        pops in prop_oneof![Just(0), POSITION - 20..=POSITION],
+        taken_back in prop_oneof![Just(0), POSITION - 20..=POSITION],
     ) {
-        same_as_model::<1, 4>(&ops, head, pops)?;
-        same_as_model::<2, 1>(&ops, head, pops)?;
-        same_as_model::<8, 4>(&ops, head, pops)?;
-        same_as_model::<16, 16>(&ops, head, pops)?;
+        same_as_model::<1, 4>(&ops, head, taken_back)?;
+        same_as_model::<2, 1>(&ops, head, taken_back)?;
+        same_as_model::<8, 4>(&ops, head, taken_back)?;
+        same_as_model::<16, 16>(&ops, head, taken_back)?;
     }
 }
 
@@ -99,61 +213,160 @@ proptest! {
 fn the_largest_deque_fills_and_empties_at_any_place() {
     for head in [0, 1, POSITION] {
         let deque = Box::new(Deque::<u32, Inline<{ MAX as usize }>>::new().starting_at(head, POSITION - 3));
-        let worker = deque.worker().unwrap();
-        for item in 0..MAX {
-            assert_eq!(worker.push(item), Ok(()));
+        for shares in [false, true] {
+            let worker = deque.worker().unwrap();
+            for item in 0..MAX {
+                assert_eq!(worker.push(item), Ok(()));
+            }
+            assert_eq!(worker.push(0), Err(Full(0)));
+            assert_eq!(worker.len(), MAX as usize);
+            if shares {
+                worker.share();
+            }
+            assert!((0..MAX).rev().eq(core::iter::from_fn(|| worker.pop())));
+            drop(worker);
+            let worker = deque.fifo_worker().unwrap();
+            for item in 0..MAX {
+                assert_eq!(worker.push(item), Ok(()));
+            }
+            assert_eq!(worker.push(0), Err(Full(0)));
+            if shares {
+                worker.share();
+                assert_eq!(deque.stealer().steal_one(), Steal::Success(0));
+            }
+            assert!((u32::from(shares)..MAX).eq(core::iter::from_fn(|| worker.pop())));
         }
-        assert_eq!(worker.push(0), Err(Full(0)));
-        assert_eq!(worker.len(), MAX as usize);
-        assert_eq!(deque.stealer().steal_one(), Steal::Success(0));
-        assert!((1..MAX).rev().eq(core::iter::from_fn(|| worker.pop())));
     }
 }
 
-/// A thief that stands between looking and booking finds out about a pop, wherever the counters stand.
+/// Whoever shares after each push and each pop hides nothing, and finds the others' ends as if there were one queue.
 #[test]
-fn a_pop_spoils_the_booking_of_a_thief_that_looked_before() {
-    let deque = Deque::<u8, Inline<4>>::new();
-    let worker = deque.worker().unwrap();
-    worker.push(1).unwrap();
-    let popped_meanwhile = |available| {
-        assert_eq!(worker.pop(), Some(1));
-        // Now bring the counter of pops around to where it was:
-        for _ in 1..=POSITION {
-            worker.push(7).unwrap();
-            worker.pop().unwrap();
+fn an_owner_that_always_shares_hides_nothing() {
+    let deque = Deque::<u32, Inline<8>>::new();
+    fn check<O: Order>(worker: &Worker<'_, u32, Inline<8>, O>) {
+        for item in 0..6 {
+            worker.push(item).unwrap();
+            worker.share();
         }
-        available
-    };
-    assert_eq!(deque.book(popped_meanwhile), Steal::Retry);
-    assert_eq!((worker.pop(), deque.stealer().steal_one()), (None, Steal::Empty));
+        for left in (0..6).rev() {
+            assert!(worker.pop().is_some());
+            // Before it shares again: what it did not need was not hidden for a moment.
+            assert_eq!(worker.stealer().len(), left);
+            worker.share();
+        }
+    }
+    check(&deque.worker().unwrap());
+    check(&deque.fifo_worker().unwrap());
+}
+
+/// A request is answered by the first call that leaves the owner something of its own, and only by that.
+#[test]
+fn who_asks_is_answered() {
+    let deque = Deque::<u8, Inline<8>>::new();
+    let (worker, stealer) = (deque.worker().unwrap(), deque.stealer());
+    worker.push(1).unwrap();
+    worker.push(2).unwrap();
+    assert!(stealer.is_empty(), "looking is not asking");
+    worker.push(3).unwrap();
+    assert_eq!(stealer.len(), 0);
+    assert_eq!(stealer.steal_one(), Steal::Empty);
+    assert_eq!(worker.pop(), Some(3));
+    assert_eq!(stealer.len(), 2, "the pop has answered");
+    worker.push(4).unwrap();
+    assert_eq!((stealer.len(), worker.len()), (2, 3), "and nobody has asked again");
+    // An empty deque cannot answer, so the request stays:
+    while worker.pop().is_some() {}
+    assert_eq!(stealer.steal_one(), Steal::Empty);
+    assert_eq!(worker.pop(), None);
+    worker.push(5).unwrap();
+    assert_eq!(stealer.steal_one(), Steal::Success(5));
+    // Nobody is there to be asked:
+    drop(worker);
+    assert_eq!(stealer.steal_one(), Steal::Empty);
+    let worker = deque.worker().unwrap();
+    worker.push(6).unwrap();
+    assert!(stealer.is_empty());
+}
+
+/// A thief that stands between looking and booking finds out that something was taken, wherever the counters stand.
+#[test]
+fn what_the_owner_takes_spoils_the_booking_of_a_thief_that_looked_before() {
+    fn check<O: Order>(worker: &Worker<'_, u8, Inline<4>, O>) {
+        worker.push(1).unwrap();
+        worker.share();
+        let popped_meanwhile = |available| {
+            assert_eq!(worker.pop(), Some(1));
+            // Now bring the counters around to where they were:
+            for _ in 1..=POSITION {
+                worker.push(7).unwrap();
+                worker.share();
+                worker.pop().unwrap();
+            }
+            available
+        };
+        assert_eq!(worker.stealer().book(popped_meanwhile), Steal::Retry);
+        assert_eq!((worker.pop(), worker.stealer().steal_one()), (None, Steal::Empty));
+    }
+    let deque = Deque::new();
+    check(&deque.worker().unwrap());
+    check(&deque.fifo_worker().unwrap());
 }
 
 #[test]
 fn a_thief_keeps_other_thieves_out_but_not_the_owner() {
     let deque = Deque::<u8, Inline<4>>::new();
-    let worker = deque.worker().unwrap();
+    let (worker, stealer) = (deque.worker().unwrap(), deque.stealer());
     for item in 1..=4 {
         worker.push(item).unwrap();
     }
+    worker.share();
     // Between locking and booking:
     let looking = |_| {
-        assert_eq!(deque.stealer().steal_one(), Steal::Retry);
+        assert_eq!(stealer.steal_one(), Steal::Retry);
         1
     };
-    let Steal::Success((position, 1)) = deque.book(looking) else { panic!("nobody was in the way") };
-    // Between booking and freeing:
-    assert_eq!(deque.stealer().steal_one(), Steal::Retry);
+    let Steal::Success((position, 1)) = stealer.book(looking) else { panic!("nobody was in the way") };
+    // Between booking and leaving:
+    assert_eq!(stealer.steal_one(), Steal::Retry);
     assert_eq!(worker.push(5), Err(Full(5)), "the slot is not free yet");
     assert_eq!(worker.pop(), Some(4));
     assert_eq!(worker.push(6), Ok(()));
+    assert_eq!((worker.push(7), worker.spare_capacity()), (Err(Full(7)), 0));
     // SAFETY: booked above, and moved out once.
     assert_eq!(unsafe { deque.take(position) }, 1);
-    deque.free_up_to(position + 1);
+    stealer.leave();
     assert_eq!(worker.push(7), Ok(()));
-    assert_eq!(deque.stealer().steal_one(), Steal::Success(2));
+    assert_eq!(stealer.steal_one(), Steal::Success(2));
     let rest: Vec<u8> = core::iter::from_fn(|| worker.pop()).collect();
     assert_eq!(rest, [7, 6, 3]);
+}
+
+/// A thief that is stopped for good just before it books, having said already where it would begin, costs the owner
+/// nothing, however far that one goes on.
+#[test]
+fn a_thief_that_never_books_holds_no_slot() {
+    fn check<O: Order>(deque: &Deque<u32, Inline<4>>, worker: &Worker<'_, u32, Inline<4>, O>) {
+        worker.push(0).unwrap();
+        worker.share();
+        let front = Front(deque.front.load(Ordering::Relaxed));
+        deque.front.store(front.locked().0, Ordering::Relaxed);
+        deque.from.store(front.head(), Ordering::Relaxed);
+        assert_eq!(worker.pop(), Some(0));
+        for round in 0..2 * POSITION {
+            for item in 0..4 {
+                assert_eq!(worker.push(item), Ok(()), "round {round}");
+            }
+            if round % 3 > 0 {
+                worker.share();
+            }
+            assert_eq!(deque.stealer().steal_one().success(), None);
+            assert_eq!(core::iter::from_fn(|| worker.pop()).count(), 4);
+        }
+        deque.stealer().leave();
+    }
+    let deque = Deque::new();
+    check(&deque, &deque.worker().unwrap());
+    check(&deque, &deque.fifo_worker().unwrap());
 }
 
 #[test]
@@ -163,70 +376,84 @@ fn stealing_from_oneself_turns_the_oldest_into_the_newest() {
     for item in 1..=4 {
         worker.push(item).unwrap();
     }
+    worker.share();
     // There is no room for more than the one in hand.
     assert_eq!(worker.stealer().steal_half(&worker), Steal::Success((1, 0)));
     assert_eq!(worker.stealer().steal_half(&worker), Steal::Success((2, 1)));
     assert_eq!((worker.pop(), worker.pop(), worker.pop()), (Some(3), Some(4), None));
 }
 
+/// Owners of both orders, sharing or not, and thieves of all kinds, on threads.
 #[test]
 fn every_item_is_taken_exactly_once() {
-    const ITEMS: u32 = 200_000;
-    fn run<const N: usize>(thieves: u32) {
+    const ITEMS: u32 = 100_000;
+    fn own<S: Storage, O: Order>(worker: &Worker<'_, Box<u32>, S, O>) -> Vec<u32> {
+        let mut mine: Vec<Box<u32>> = Vec::new();
+        for item in 0..ITEMS {
+            let mut item = Box::new(item);
+            while let Err(Full(back)) = worker.push(item) {
+                item = back;
+                mine.extend(worker.pop());
+            }
+            match *mine.last().map_or(&0, |item| item) % 16 {
+                0 | 5 | 10 => mine.extend(worker.pop()),
+                3 => worker.share(),
+                15 => mine.extend(core::iter::from_fn(|| worker.pop())),
+                _ => {}
+            }
+        }
+        mine.extend(core::iter::from_fn(|| worker.pop()));
+        mine.into_iter().map(|item| *item).collect()
+    }
+    fn run<const N: usize>(thieves: u32, is_fifo: bool) {
         let deque = Box::new(Deque::<Box<u32>, Inline<N>>::new().starting_at(POSITION - 5, POSITION - 7));
         let deque = &*deque;
-        let taken = AtomicUsize::new(0);
-        let taken = &taken;
+        let done = &AtomicBool::new(false);
         let mut items: Vec<u32> = thread::scope(|scope| {
             let owner = scope.spawn(move || {
-                let worker = deque.worker().unwrap();
-                let mut mine = Vec::new();
-                for item in 0..ITEMS {
-                    let mut item = Box::new(item);
-                    while let Err(Full(back)) = worker.push(item) {
-                        item = back;
-                        mine.extend(worker.pop());
-                    }
-                    if *mine.last().map_or(&0, |item| item) % 3 == 0 {
-                        mine.extend(worker.pop());
-                    }
-                }
-                mine.extend(core::iter::from_fn(|| worker.pop()));
-                taken.fetch_add(mine.len(), Ordering::AcqRel);
+                let mine = match is_fifo {
+                    false => own(&deque.worker().unwrap()),
+                    true => own(&deque.fifo_worker().unwrap()),
+                };
+                done.store(true, Ordering::Release);
                 mine
             });
             let thieves: Vec<_> = (0..thieves)
                 .map(|thief| {
                     scope.spawn(move || {
                         let own = Deque::<Box<u32>, Inline<8>>::new();
-                        let own = own.worker().unwrap();
+                        let own = own.fifo_worker().unwrap();
                         let mut mine = Vec::new();
-                        let mut counted = 0;
-                        while taken.load(Ordering::Acquire) < ITEMS as usize {
-                            if thief % 2 == 0 {
-                                mine.extend(deque.stealer().steal_one().success());
-                            } else if let Steal::Success((item, _)) = deque.stealer().steal_half(&own) {
+                        while !done.load(Ordering::Acquire) {
+                            let stolen = match thief {
+                                0 => deque.stealer().steal_half(&own).success(),
+                                1 => deque.stealer().steal_one().success().map(|item| (item, 0)),
+                                _ => deque.stealer().steal_block(&own, 3).success(),
+                            };
+                            if let Some((item, moved)) = stolen {
+                                let before = mine.len();
                                 mine.push(item);
                                 mine.extend(core::iter::from_fn(|| own.pop()));
+                                assert_eq!(mine.len() - before, moved as usize + 1);
                             }
-                            taken.fetch_add(mine.len() - counted, Ordering::AcqRel);
-                            counted = mine.len();
                             thread::yield_now();
                         }
                         mine
                     })
                 })
                 .collect();
-            let mut items: Vec<Box<u32>> = owner.join().unwrap();
-            items.extend(thieves.into_iter().flat_map(|thief| thief.join().unwrap()));
-            items.into_iter().map(|item| *item).collect()
+            let mut items = owner.join().unwrap();
+            items.extend(thieves.into_iter().flat_map(|thief| thief.join().unwrap()).map(|item| *item));
+            items
         });
         items.sort_unstable();
         assert!(items.into_iter().eq(0..ITEMS));
     }
-    run::<1>(1);
-    run::<4>(2);
-    run::<256>(3);
+    for is_fifo in [false, true] {
+        run::<1>(1, is_fifo);
+        run::<4>(2, is_fifo);
+        run::<256>(3, is_fifo);
+    }
 }
 
 #[test]
@@ -238,15 +465,30 @@ fn what_is_left_is_dropped_once_and_owners_may_change() {
     for _ in 0..3 {
         worker.push(Arc::clone(&token)).unwrap();
     }
-    drop(deque.stealer().steal_one());
     drop(worker);
-    let worker = deque.worker().unwrap();
+    assert_eq!(deque.stealer().len(), 3, "whoever leaves shares");
+    drop(deque.stealer().steal_one());
+    let worker = deque.fifo_worker().unwrap();
     worker.push(Arc::clone(&token)).unwrap();
     assert_eq!((worker.len(), Arc::strong_count(&token)), (3, 4));
-    drop(worker.pop());
+    drop((worker.pop(), worker.pop()));
     drop(worker);
     drop(deque);
     assert_eq!(Arc::strong_count(&token), 1);
+}
+
+#[test]
+fn a_forgotten_worker_owns_for_good_and_loses_only_what_it_kept() {
+    let token = Arc::new(());
+    let deque = Deque::<_, Inline<4>>::new();
+    let worker = deque.worker().unwrap();
+    worker.push(Arc::clone(&token)).unwrap();
+    worker.share();
+    worker.push(Arc::clone(&token)).unwrap();
+    core::mem::forget(worker);
+    assert!(deque.worker().is_none());
+    drop(deque);
+    assert_eq!(Arc::strong_count(&token), 2);
 }
 
 #[cfg(feature = "alloc")]

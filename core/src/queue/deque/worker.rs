@@ -1,0 +1,346 @@
+//! The owner's end.
+
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::front::{Front, POSITION};
+use super::{ASKED, Deque, NOBODY, OWNED, Stealer};
+use crate::storage::{Full, Storage};
+use crate::sync::Ordering;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Which of its own items an owner takes next: [`Lifo`] or [`Fifo`]. Sealed: the two are all there are.
+pub trait Order: sealed::Sealed + fmt::Debug + 'static {
+    #[doc(hidden)]
+    const OLDEST_FIRST: bool;
+}
+
+/// Last in, first out: what was just made is still warm in the cache. [`Deque::worker`] makes such an owner.
+#[derive(Debug)]
+pub enum Lifo {}
+
+/// First in, first out: what came first starts first. [`Deque::fifo_worker`] makes such an owner.
+#[derive(Debug)]
+pub enum Fifo {}
+
+impl sealed::Sealed for Lifo {}
+impl sealed::Sealed for Fifo {}
+
+impl Order for Lifo {
+    const OLDEST_FIRST: bool = false;
+}
+
+impl Order for Fifo {
+    const OLDEST_FIRST: bool = true;
+}
+
+/// The owner of a [`Deque`]: pushes, pops, and decides what thieves can see. Not shared between threads, but may move
+/// to another one.
+///
+/// Dropping it shares what it kept to itself and lets another worker take over. A worker that is forgotten
+/// (`mem::forget`) owns the deque for good, and what it kept to itself is lost with it.
+///
+/// ```
+/// # use divvy::{queue::Deque, storage::Inline};
+/// let deque = Deque::<u8, Inline<2>>::new();
+/// drop(deque.worker());
+/// assert!(deque.worker().is_some());
+/// ```
+///
+/// Two threads cannot share one:
+///
+/// ```compile_fail,E0277
+/// # use divvy::{queue::Deque, storage::Inline};
+/// let deque = Deque::<u8, Inline<2>>::new();
+/// let worker = deque.worker().unwrap();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| worker.push(1));
+/// });
+/// ```
+pub struct Worker<'a, T, S: Storage, O: Order = Lifo> {
+    pub(super) deque: &'a Deque<T, S>,
+    /// The items from here to the tail are this worker's alone. If any are shared, this is where those end.
+    start: Cell<u32>,
+    tail: Cell<u32>,
+    /// The tail may go up to here, or further if a thief made room meanwhile.
+    limit: Cell<u32>,
+    /// Whether nothing was taken back since [`share`](Self::share) was called.
+    is_open: Cell<bool>,
+    /// Whether there may be shared items.
+    has_shared: Cell<bool>,
+    order: PhantomData<O>,
+}
+
+impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
+    /// The caller has just become the owner of `deque`.
+    pub(super) fn new(deque: &'a Deque<T, S>) -> Self {
+        // Ordering: Relaxed, becoming the owner was an Acquire of what the owner before did, and `shared` and what
+        // was taken back are the owner's.
+        let front = Front(deque.front.load(Ordering::Relaxed));
+        let split = front.split(deque.shared.load(Ordering::Relaxed));
+        Self {
+            deque,
+            start: Cell::new(split),
+            tail: Cell::new(split),
+            // The first push looks how far it may go.
+            limit: Cell::new(split),
+            is_open: Cell::new(true),
+            has_shared: Cell::new(true),
+            order: PhantomData,
+        }
+    }
+
+    /// Adds `item` as the newest. Thieves see it when it is [shared](Self::share).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] gives the item back: every slot holds an item or is still being emptied by a thief. Nothing changed.
+    #[inline]
+    pub fn push(&self, item: T) -> Result<(), Full<T>> {
+        let tail = self.tail.get();
+        if tail == self.limit.get() && tail == self.renew_limit() {
+            return Err(Full(item));
+        }
+        // SAFETY: the slot is past the tail, where thieves do not come before it is shared, and before the limit, so it
+        // is free.
+        unsafe { self.deque.put(tail, item) };
+        self.tail.set(tail.wrapping_add(1));
+        self.answer();
+        Ok(())
+    }
+
+    /// Takes the newest item, or the oldest if this worker is [`Fifo`].
+    #[inline]
+    pub fn pop(&self) -> Option<T> {
+        let position = if O::OLDEST_FIRST { self.oldest()? } else { self.newest()? };
+        // SAFETY: the item was pushed, and is this worker's alone.
+        let item = unsafe { self.deque.take(position) };
+        self.answer();
+        Some(item)
+    }
+
+    /// Takes the position of the newest item.
+    #[inline]
+    fn newest(&self) -> Option<u32> {
+        let tail = self.tail.get();
+        if tail == self.start.get() && !self.take_back() {
+            return None;
+        }
+        self.tail.set(tail.wrapping_sub(1));
+        Some(tail.wrapping_sub(1))
+    }
+
+    /// Takes the position of the oldest item.
+    #[inline]
+    fn oldest(&self) -> Option<u32> {
+        if self.has_shared.get()
+            && let Some(position) = self.pop_shared()
+        {
+            return Some(position);
+        }
+        let start = self.start.get();
+        if start == self.tail.get() {
+            return None;
+        }
+        // Nothing is shared, so the shared part may be anywhere: `share` brings it along.
+        self.start.set(start.wrapping_add(1));
+        Some(start)
+    }
+
+    /// Lets thieves see all items there are. One store, and nothing if all are shared already; after a
+    /// [`Fifo`] worker has popped, a compare-and-swap on top.
+    ///
+    /// Call it before doing anything that takes long. Between calls a worker may keep to itself what it pushed and what it
+    /// took back, see the [concurrency of a deque](Deque#concurrency).
+    pub fn share(&self) {
+        self.is_open.set(true);
+        let (start, tail) = (self.start.get(), self.tail.get());
+        if start == tail {
+            return;
+        }
+        let deque = self.deque;
+        // Ordering: Relaxed, the worker's own.
+        let shared = deque.shared.load(Ordering::Relaxed);
+        if O::OLDEST_FIRST && !self.has_shared.get() {
+            self.move_front(start, shared);
+        }
+        // Ordering: Release publishes the items to the Acquire of the thief that looks.
+        deque.shared.store(shared.wrapping_add(tail.wrapping_sub(start)), Ordering::Release);
+        self.start.set(tail);
+        self.has_shared.set(true);
+        // Ordering: Relaxed, the request carries nothing. One that came since is answered by what was just shared.
+        if deque.owner.load(Ordering::Relaxed) == ASKED {
+            deque.owner.store(OWNED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is nothing to pop. `true` stays true until this worker pushes; after `false`, a thief may be
+    /// faster.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The largest number of items that this worker could still pop: thieves may leave it fewer.
+    pub fn len(&self) -> usize {
+        let (shared, _) = self.deque.shared_now(Ordering::Relaxed);
+        (shared + self.tail.get().wrapping_sub(self.start.get())) as usize
+    }
+
+    /// The smallest number of pushes that will succeed from here: thieves may make room for more.
+    pub fn spare_capacity(&self) -> usize {
+        self.room() as usize
+    }
+
+    /// How many items fit.
+    pub fn capacity(&self) -> usize {
+        self.deque.capacity()
+    }
+
+    /// The thieves' end of the same deque.
+    pub fn stealer(&self) -> Stealer<'a, T, S> {
+        self.deque.stealer()
+    }
+
+    /// Shares if a thief has asked.
+    #[inline]
+    pub(super) fn answer(&self) {
+        #[cold]
+        #[inline(never)]
+        fn asked<T, S: Storage, O: Order>(worker: &Worker<'_, T, S, O>) {
+            worker.share();
+        }
+        // Ordering: Relaxed, the request carries nothing.
+        if self.deque.owner.load(Ordering::Relaxed) == ASKED {
+            asked(self);
+        }
+    }
+
+    /// How many items may be pushed from here, at least.
+    pub(super) fn room(&self) -> u32 {
+        self.renew_limit().wrapping_sub(self.tail.get())
+    }
+
+    /// Looks how far thieves have come.
+    #[cold]
+    fn renew_limit(&self) -> u32 {
+        let deque = self.deque;
+        // Ordering: Acquire pairs with the Release of the thief that moved items out: its reads of the slots are over.
+        let (shared, front) = deque.shared_now(Ordering::Acquire);
+        let tail = self.tail.get();
+        let held = if front.is_moving() {
+            // Ordering: Acquire pairs with the Release of the thief that wrote it: the one that `front` shows, or a
+            // later one, and then the reads of those before it are over.
+            tail.wrapping_sub(deque.from.load(Ordering::Acquire)) & POSITION
+        } else {
+            // What is before the head, and before the start if nothing is shared, is nobody's.
+            tail.wrapping_sub(self.start.get()) + shared
+        };
+        let limit = tail.wrapping_add(deque.slots.len() as u32 - held);
+        self.limit.set(limit);
+        limit
+    }
+
+    /// Takes back the newest of the shared items, so that they lie before the tail: one if all items were shared
+    /// until now, else half of those there are. Whether there were any.
+    fn take_back(&self) -> bool {
+        let is_open = self.is_open.get();
+        let count = |shared: u32| if is_open { 1 } else { shared.div_ceil(2) };
+        let Some(shared) = self.take_shared(|front, shared| front.taken_back(count(shared))) else {
+            return false;
+        };
+        self.is_open.set(false);
+        self.start.set(self.start.get().wrapping_sub(count(shared)));
+        true
+    }
+
+    /// Takes the oldest of the shared items, and answers where it is, if all items were shared until now. Else takes
+    /// back all of them, if there are any, so that nothing is shared.
+    #[inline(never)]
+    fn pop_shared(&self) -> Option<u32> {
+        let start = self.start.get();
+        let is_open = self.is_open.get();
+        let taken =
+            self.take_shared(|front, shared| if is_open { front.popped() } else { front.taken_back(shared) });
+        match taken {
+            Some(shared) if is_open => {
+                self.is_open.set(false);
+                return Some(start.wrapping_sub(shared));
+            }
+            Some(shared) => self.start.set(start.wrapping_sub(shared)),
+            None => {}
+        }
+        self.has_shared.set(false);
+        None
+    }
+
+    /// Replaces the front by what `taking` makes of it and of the number of shared items, unless there are none.
+    /// Answers that number.
+    fn take_shared(&self, taking: impl Fn(Front, u32) -> Front) -> Option<u32> {
+        let deque = self.deque;
+        // Ordering: Relaxed, the worker's own; the compare-and-swap below sees to `front`.
+        let ever = deque.shared.load(Ordering::Relaxed);
+        let mut front = Front(deque.front.load(Ordering::Relaxed));
+        loop {
+            let shared = front.len(ever);
+            if shared == 0 {
+                return None;
+            }
+            let after = taking(front, shared);
+            // Ordering: Release: a thief that sees this (Acquire) sees what was shared before it, so the end that it
+            // computes is never before the head. Nothing is learned from a thief's write but the head.
+            match deque.front.compare_exchange_weak(front.0, after.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Some(shared),
+                Err(now) => front = Front(now),
+            }
+        }
+    }
+
+    /// Lets the shared part, in which there is nothing, begin at `position`.
+    #[cold]
+    fn move_front(&self, position: u32, shared: u32) {
+        let front = &self.deque.front;
+        // Ordering: as in `take_shared`. There is nothing that a thief could book, so none moves the head.
+        let mut now = Front(front.load(Ordering::Relaxed));
+        while now.head() != position & POSITION {
+            let moved = now.moved_to(position, shared);
+            match front.compare_exchange_weak(now.0, moved.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(changed) => now = Front(changed),
+            }
+        }
+    }
+
+    /// Pushes what `items` makes of the numbers from 0 up to `count`.
+    ///
+    /// # Safety
+    ///
+    /// There is room for `count` items: [`room`](Self::room) said so, and nothing was pushed since.
+    pub(super) unsafe fn extend(&self, count: u32, mut items: impl FnMut(u32) -> T) {
+        let tail = self.tail.get();
+        for i in 0..count {
+            // SAFETY: past the tail, and there is room, as the caller says.
+            unsafe { self.deque.put(tail.wrapping_add(i), items(i)) };
+        }
+        self.tail.set(tail.wrapping_add(count));
+        self.answer();
+    }
+}
+
+impl<T, S: Storage, O: Order> Drop for Worker<'_, T, S, O> {
+    fn drop(&mut self) {
+        self.share();
+        // Ordering: Release hands the owner's slots and counters to the Acquire of the next owner. A store of `NOBODY`
+        // would do, as a thief's request comes right after `OWNED` or not at all, but loom does not know that.
+        self.deque.owner.fetch_and(NOBODY, Ordering::Release);
+    }
+}
+
+impl<T, S: Storage, O: Order> fmt::Debug for Worker<'_, T, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("capacity", &self.capacity()).field("len", &self.len()).finish()
+    }
+}

@@ -217,12 +217,16 @@ fn rank(tasks: &mut [Task], key: impl Fn(&Task) -> u64) {
 /// The time after which the arrivals of periodic tasks repeat: the least common multiple of the periods. `None` without
 /// tasks, or beyond 584 years.
 pub fn hyperperiod(tasks: &[Task]) -> Option<Duration> {
-    let lcm = |a: u64, b: u64| (a / gcd(a, b)).checked_mul(b);
-    let (first, rest) = tasks.split_first()?;
-    rest.iter().try_fold(first.period, |sum, task| lcm(sum, task.period)).map(Duration::from_nanos)
+    common_period(tasks.iter().map(|task| task.period)).map(Duration::from_nanos)
 }
 
-pub(super) const fn gcd(mut a: u64, mut b: u64) -> u64 {
+/// The least common multiple; `None` of nothing, or if 64 bits do not hold it.
+pub(super) fn common_period(mut periods: impl Iterator<Item = u64>) -> Option<u64> {
+    let first = periods.next()?;
+    periods.try_fold(first, |all, period| (all / gcd(all, period)).checked_mul(period))
+}
+
+const fn gcd(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

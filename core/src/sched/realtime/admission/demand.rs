@@ -6,6 +6,7 @@ use super::utilisation::share;
 use super::verdict::{Evidence, Reason, Verdict};
 use crate::fixed::Q32;
 use crate::sched::realtime::Task;
+use crate::sched::realtime::task::common_period;
 use core::cmp::Ordering;
 use core::time::Duration;
 
@@ -118,7 +119,7 @@ fn analyse(set: Set<'_>, steps: &mut Steps) -> Result<Outcome, Reason> {
 
 /// A time from which on no deadline needs to be looked at.
 fn horizon(set: Set<'_>, steps: &mut Steps) -> Result<u64, Reason> {
-    let limit = where_the_load_is_below(set);
+    let limit = where_the_load_is_below(set).into_iter().chain(where_it_repeats(set)).min();
     let mut busy = longest_blocking(set);
     for (_, task) in set.iter() {
         busy = busy.checked_add(task.wcet).ok_or(Reason::Overflow)?;
@@ -161,6 +162,12 @@ fn where_the_load_is_below(set: Set<'_>) -> Option<u64> {
     let ahead = u64::try_from(ahead).ok()?;
     // From the limit itself on, it is below.
     u64::try_from((u128::from(ahead) << 64) / spare).ok()?.checked_add(1)
+}
+
+/// From here on the demand is what it was a hyperperiod before, and at most a hyperperiod more; `None` if that is too long.
+fn where_it_repeats(set: Set<'_>) -> Option<u64> {
+    let longest = set.iter().map(|(_, task)| task.deadline).max()?;
+    common_period(set.iter().map(|(_, task)| task.period))?.checked_add(longest)?.checked_add(1)
 }
 
 /// The execution time of all jobs that arrive and have their deadlines within `time`, and what blocks them.

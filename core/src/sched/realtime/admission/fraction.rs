@@ -40,7 +40,7 @@ pub(super) fn compare(terms: impl Iterator<Item = Term> + Clone, whole: u32) -> 
         if missing >= i128::from(weight.max(1)) {
             return Ordering::Less;
         }
-        if terms.clone().all(|term| remainder(term, digits) == 0) {
+        if terms.clone().all(|term| term.weight == 0 || remainder(term, digits) == 0) {
             return if missing == 0 { Ordering::Equal } else { Ordering::Less };
         }
         if missing == 0 {

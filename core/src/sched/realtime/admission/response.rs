@@ -1,9 +1,13 @@
 //! Fixed priorities on one core: how long each task takes to respond at worst.
 
+use super::fraction;
 use super::set::{Set, Steps, goes_before};
+use super::utilisation::share;
 use super::verdict::{Evidence, Reason, Verdict};
 use crate::fixed::Q32;
+use crate::sched::realtime::task::common_period;
 use crate::sched::realtime::{Task, deadline_monotonic};
+use core::cmp::Ordering;
 use core::time::Duration;
 
 /// The longest response time of one task under fixed priorities on one core: exactly, but for blocking.
@@ -165,6 +169,7 @@ fn longest(set: Set<'_>, own: (u32, &Task), steps: &mut Steps) -> Result<u64, Re
     // The work of the task itself up to the job in question, and when that is done at the earliest.
     let mut own_work = blocking.checked_add(wcet).ok_or(Reason::Overflow)?;
     let mut done = own_work;
+    let mut repeats_after = None;
     loop {
         let since_arrival = loop {
             steps.spend()?;
@@ -183,7 +188,16 @@ fn longest(set: Set<'_>, own: (u32, &Task), steps: &mut Steps) -> Result<u64, Re
         if since_arrival <= period {
             return Ok(response);
         }
-        // The next job arrives before this one is done.
+        // The next job arrives before this one is done. If there is exactly as much to do as can be done, that may be so for
+        // ever, but after a hyperperiod no response is longer than the one before it.
+        let level = || before.clone().chain([own]).map(|(_, task)| task);
+        let all = || match fraction::compare(level().map(share), 1) {
+            Ordering::Equal => common_period(level().map(|task| task.period)).unwrap_or(u64::MAX),
+            _ => u64::MAX,
+        };
+        if arrival >= *repeats_after.get_or_insert_with(all) {
+            return Ok(response);
+        }
         arrival = arrival.checked_add(period).ok_or(Reason::Overflow)?;
         own_work = own_work.checked_add(wcet).ok_or(Reason::Overflow)?;
         done = done.checked_add(wcet).ok_or(Reason::Overflow)?;

@@ -138,7 +138,7 @@ fn power_up(base: u64, exponent: u64) -> u64 {
 
 /// *n* (2^(1/*n*) − 1), rounded down.
 fn liu_layland_bound(count: u64) -> Q32 {
-    if count == 0 {
+    if count <= 1 {
         return Q32::ONE;
     }
     // The largest root of so many bits whose power is at most 2: from the highest bit on.

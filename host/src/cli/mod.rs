@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod map;
 mod plan;
 mod run;
 mod sim;
@@ -21,6 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Map(Box<map::Args>),
     Sim(sim::Args),
     Plan(plan::Args),
 }
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Map(args) => map::run(*args),
         Command::Sim(args) => sim::run(args),
         Command::Plan(args) => plan::run(args),
     };

@@ -53,10 +53,15 @@ impl Outputs {
         if len > 0 {
             end = tail(&file, KEPT)?;
         }
+        self.give_back(file, len, shared);
+        Ok((end, len))
+    }
+
+    /// Takes a file back that holds `len` bytes. `shared`: as for [`Outputs::read`].
+    pub(crate) fn give_back(&mut self, file: File, len: u64, shared: bool) {
         if !shared && (len == 0 || file.set_len(0).is_ok()) {
             self.free.push(file);
         }
-        Ok((end, len))
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A request to end, with the number of its signal.
@@ -36,8 +36,9 @@ pub(crate) struct Signals {
     told: u32,
     /// Whoever writes to it ends the wait.
     waker: UnixStream,
-    /// Set by the first request to end, at once.
+    /// Set by a request to end, at once.
     end: Arc<AtomicBool>,
+    rearm: bool,
 }
 
 impl Signals {
@@ -46,8 +47,16 @@ impl Signals {
         let (read, waker) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
         let pipes = vec![(WAKE, read)];
-        let mut signals =
-            Self { pipes, ids: Vec::new(), asked: 0, last: 0, told: 0, waker, end: Arc::default() };
+        let mut signals = Self {
+            pipes,
+            ids: Vec::new(),
+            asked: 0,
+            last: 0,
+            told: 0,
+            waker,
+            end: Arc::default(),
+            rearm: false,
+        };
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             signals.ids.push(flag::register(signal, signals.end.clone())?);
         }
@@ -99,6 +108,11 @@ impl Signals {
         self.waker.try_clone()
     }
 
+    /// Takes the flag back whenever [`Signals::told`] says why it was set.
+    pub(crate) fn rearm(&mut self) {
+        self.rearm = true;
+    }
+
     /// Is set as soon as somebody asks divvy to end.
     pub(crate) fn end_flag(&self) -> Arc<AtomicBool> {
         self.end.clone()
@@ -110,6 +124,9 @@ impl Signals {
             return None;
         }
         self.told = self.asked;
+        if self.rearm {
+            self.end.store(false, Ordering::Relaxed);
+        }
         Some(if self.asked == 1 { Told::Once(self.last) } else { Told::Again(self.last) })
     }
 }

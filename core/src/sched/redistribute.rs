@@ -1,1 +1,0 @@
-//! Finding an imbalance between workers, and planning moves under a budget.

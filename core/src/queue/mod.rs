@@ -4,8 +4,9 @@
 //! | | who puts in | who takes out | order |
 //! |---|---|---|---|
 //! | [`Mpmc`] | anyone | anyone | first in, first out |
-//! | [`Deque`] | its owner | its owner, and thieves what it has shared | owner: last in or first in, first out; thieves: oldest first |
+//! | [`Deque`] | its owner | its owner, and thieves from the old end | owner: last in or first in, first out; thieves: oldest first |
 //! | [`PriorityQueue`] | its owner | its owner | the highest level first, and waiting raises it |
+//! | [`TimerWheel`] | its owner | its owner | when their time has come, the earliest tick first |
 //!
 //! [`Mpmc`] and [`Deque`] are shared by reference and need compare-and-swap. Where a target has none (`thumbv6m`,
 //! `riscv32imc`), they are absent unless feature `portable-atomic` or `critical-section` supplies it.
@@ -22,10 +23,11 @@ pub mod spsc;
 pub mod timer_wheel;
 
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
-pub use deque::{Deque, Fifo, Lifo, Steal, Stealer, Worker};
+pub use deque::{Deque, Fifo, Lifo, Sharing, Steal, Stealer, Worker};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use mpmc::Mpmc;
 pub use priority::PriorityQueue;
+pub use timer_wheel::TimerWheel;
 
 /// A capacity that the structure cannot have. Nothing was allocated.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

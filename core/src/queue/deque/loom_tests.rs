@@ -45,6 +45,7 @@ fn assert_each_once(mut items: Vec<u32>, count: u32) {
 fn each_once_with<const N: usize, O: Order>(
     count: u32,
     thieves: usize,
+    sharing: Sharing,
     claim: fn(&Tasks<N>) -> Option<Worker<'_, Box<u32>, Inline<N>, O>>,
     before: fn(&Worker<'_, Box<u32>, Inline<N>, O>, &mut Vec<u32>),
     owner: fn(&Worker<'_, Box<u32>, Inline<N>, O>, &mut Vec<u32>),
@@ -53,6 +54,7 @@ fn each_once_with<const N: usize, O: Order>(
     let deque = Arc::new(Tasks::<N>::new());
     let mut items = Vec::new();
     let worker = claim(&deque).unwrap();
+    worker.set_sharing(sharing);
     before(&worker, &mut items);
     let thieves: Vec<_> = (0..thieves)
         .map(|_| {
@@ -82,10 +84,11 @@ fn steal_half(deque: &Tasks<4>) -> Vec<u32> {
 
 #[test]
 fn loom_owner_and_a_thief() {
-    model("deque, owner pushes, shares and pops, 1 thief", 5, 2, || {
+    model("deque, owner shares on demand, 1 thief", 5, 2, || {
         each_once_with::<4, Lifo>(
             3,
             1,
+            Sharing::OnDemand,
             Deque::worker,
             |_, _| (),
             |worker, items| {
@@ -103,10 +106,11 @@ fn loom_owner_and_a_thief() {
 
 #[test]
 fn loom_fifo_owner_and_a_thief() {
-    model("deque, fifo owner pushes, shares and pops, 1 thief", 5, 2, || {
+    model("deque, fifo owner shares on demand, 1 thief", 5, 2, || {
         each_once_with::<4, Fifo>(
             4,
             1,
+            Sharing::OnDemand,
             Deque::fifo_worker,
             |_, _| (),
             |worker, items| {
@@ -114,8 +118,7 @@ fn loom_fifo_owner_and_a_thief() {
                 push(worker, 2, items);
                 push(worker, 3, items);
                 worker.share();
-                // The first takes one, the second all that are left.
-                pop(worker, items);
+                // This takes all that are left, and pops one.
                 pop(worker, items);
                 push(worker, 4, items);
                 // What is shared now begins further on.
@@ -128,15 +131,67 @@ fn loom_fifo_owner_and_a_thief() {
 }
 
 #[test]
+fn loom_owners_that_share_at_once_and_a_thief() {
+    fn run<O: Order>(claim: fn(&Tasks<4>) -> Option<Worker<'_, Box<u32>, Inline<4>, O>>) {
+        each_once_with::<4, O>(
+            3,
+            1,
+            Sharing::AtOnce,
+            claim,
+            |_, _| (),
+            |worker, items| {
+                push(worker, 1, items);
+                push(worker, 2, items);
+                pop(worker, items);
+                push(worker, 3, items);
+                pop(worker, items);
+            },
+            |deque| [steal_one(deque), steal_one(deque)].into_iter().flatten().collect(),
+        );
+    }
+    model("deque, owner shares at once, 1 thief", 4, 2, || run::<Lifo>(Deque::worker));
+    model("deque, fifo owner shares at once, 1 thief", 4, 2, || run::<Fifo>(Deque::fifo_worker));
+}
+
+/// A change of sharing, and of the owner with its order, while a thief takes half.
+#[test]
+fn loom_the_owner_changes() {
+    model("deque, a lifo owner and then a fifo one, 1 thief", 4, 2, || {
+        let deque = Arc::new(Tasks::<4>::new());
+        let thief = {
+            let deque = Arc::clone(&deque);
+            thread::spawn(move || steal_half(&deque))
+        };
+        let mut items = Vec::new();
+        let first = deque.worker().unwrap();
+        first.set_sharing(Sharing::OnDemand);
+        push(&first, 1, &mut items);
+        push(&first, 2, &mut items);
+        first.set_sharing(Sharing::AtOnce);
+        pop(&first, &mut items);
+        drop(first);
+        let second = deque.fifo_worker().unwrap();
+        push(&second, 3, &mut items);
+        second.set_sharing(Sharing::OnDemand);
+        push(&second, 4, &mut items);
+        pop(&second, &mut items);
+        drop(second);
+        items.extend(thief.join().unwrap());
+        drain(&deque, &mut items);
+        assert_each_once(items, 4);
+    });
+}
+
+#[test]
 fn loom_the_last_item_goes_to_one() {
     model("deque, 1 item, owner and 2 thieves", 6, 2, || {
         each_once_with::<2, Lifo>(
             1,
             2,
+            Sharing::AtOnce,
             Deque::worker,
             |worker, items| {
                 push(worker, 1, items);
-                worker.share();
             },
             pop,
             |deque| steal_one(deque).into_iter().collect(),
@@ -150,11 +205,11 @@ fn loom_the_last_item_goes_to_one_of_a_fifo_owner_and_thieves() {
         each_once_with::<2, Fifo>(
             2,
             2,
+            Sharing::AtOnce,
             Deque::fifo_worker,
             |worker, items| {
                 push(worker, 1, items);
                 push(worker, 2, items);
-                worker.share();
             },
             |worker, items| {
                 pop(worker, items);
@@ -171,6 +226,7 @@ fn loom_half_is_taken_back_while_a_thief_looks() {
         each_once_with::<4, Lifo>(
             4,
             1,
+            Sharing::OnDemand,
             Deque::worker,
             |worker, items| {
                 for item in 1..=4 {
@@ -194,15 +250,14 @@ fn loom_two_thieves_while_the_owner_reuses_slots() {
         each_once_with::<2, Lifo>(
             3,
             2,
+            Sharing::AtOnce,
             Deque::worker,
             |worker, items| {
                 push(worker, 1, items);
                 push(worker, 2, items);
-                worker.share();
             },
             |worker, items| {
                 push(worker, 3, items);
-                worker.share();
                 pop(worker, items);
             },
             |deque| steal_one(deque).into_iter().collect(),
@@ -216,6 +271,7 @@ fn loom_a_fifo_owner_reuses_slots() {
         each_once_with::<2, Fifo>(
             4,
             1,
+            Sharing::OnDemand,
             Deque::fifo_worker,
             |worker, items| {
                 push(worker, 1, items);
@@ -240,16 +296,15 @@ fn loom_half_moves_to_the_thief() {
         each_once_with::<4, Lifo>(
             4,
             1,
+            Sharing::AtOnce,
             Deque::worker,
             |worker, items| {
                 push(worker, 1, items);
-                worker.share();
             },
             |worker, items| {
                 // Shared while the thief looks: what it sees of them it may take.
                 push(worker, 2, items);
                 push(worker, 3, items);
-                worker.share();
                 pop(worker, items);
                 push(worker, 4, items);
                 pop(worker, items);
@@ -268,7 +323,6 @@ fn loom_what_was_stolen_is_stolen_on() {
         for item in 1..=4 {
             push(&worker, item, &mut items);
         }
-        worker.share();
         let first = {
             let deques = Arc::clone(&deques);
             thread::spawn(move || {
@@ -298,10 +352,10 @@ fn loom_a_counter_that_came_around_fools_nobody() {
         each_once_with::<1, Lifo>(
             8,
             1,
+            Sharing::AtOnce,
             Deque::worker,
             |worker, items| {
                 push(worker, 1, items);
-                worker.share();
             },
             |worker, items| {
                 for next in 2..=9 {
@@ -309,7 +363,6 @@ fn loom_a_counter_that_came_around_fools_nobody() {
                     if next < 9 {
                         // Full while the thief is still moving the item out.
                         push(worker, next, items);
-                        worker.share();
                     }
                 }
             },
@@ -329,12 +382,12 @@ fn loom_a_head_that_came_around_fools_nobody() {
             each_once_with::<1, Fifo>(
                 9,
                 1,
+                Sharing::AtOnce,
                 Deque::fifo_worker,
                 |_, _| (),
                 |worker, items| {
                     for next in 1..=9 {
                         push(worker, next, items);
-                        worker.share();
                         match next % 2 {
                             0 => pop(worker, items),
                             _ => items.extend(worker.stealer().steal_one().success().map(|item| *item)),
@@ -353,12 +406,12 @@ fn loom_two_thieves_take_halves() {
         each_once_with::<4, Lifo>(
             4,
             2,
+            Sharing::AtOnce,
             Deque::worker,
             |worker, items| {
                 for item in 1..=3 {
                     push(worker, item, items);
                 }
-                worker.share();
             },
             |worker, items| {
                 pop(worker, items);
@@ -369,14 +422,13 @@ fn loom_two_thieves_take_halves() {
     });
 }
 
-/// An owner that shares after each call hides nothing: whoever looks sees the item that nobody takes.
+/// An owner that shares at once hides nothing, not for a moment: whoever looks sees the item that nobody takes.
 #[test]
-fn loom_who_always_shares_hides_nothing() {
+fn loom_who_shares_at_once_hides_nothing() {
     fn run<O: Order>(claim: fn(&Tasks<4>) -> Option<Worker<'_, Box<u32>, Inline<4>, O>>) {
         let deque = Arc::new(Tasks::<4>::new());
         let worker = claim(&deque).unwrap();
         worker.push(Box::new(1)).unwrap();
-        worker.share();
         let looker = {
             let deque = Arc::clone(&deque);
             thread::spawn(move || {
@@ -387,14 +439,12 @@ fn loom_who_always_shares_hides_nothing() {
         };
         for item in 2..=4 {
             worker.push(Box::new(item)).unwrap();
-            worker.share();
             drop(worker.pop());
-            worker.share();
         }
         looker.join().unwrap();
     }
-    model("deque, an owner that always shares, and who looks", 6, 3, || run::<Lifo>(Deque::worker));
-    model("deque, a fifo owner that always shares, and who looks", 6, 3, || run::<Fifo>(Deque::fifo_worker));
+    model("deque, an owner that shares at once, and who looks", 6, 3, || run::<Lifo>(Deque::worker));
+    model("deque, a fifo owner that shares at once, and who looks", 6, 3, || run::<Fifo>(Deque::fifo_worker));
 }
 
 /// A thief that came in vain is answered, whatever the owner did meanwhile.
@@ -403,6 +453,7 @@ fn loom_no_request_is_lost() {
     model("deque, a request against push, share and pop", 6, 3, || {
         let deque = Arc::new(Tasks::<4>::new());
         let worker = deque.worker().unwrap();
+        worker.set_sharing(Sharing::OnDemand);
         let thief = {
             let deque = Arc::clone(&deque);
             thread::spawn(move || steal_one(&deque))

@@ -5,12 +5,13 @@
 //! Items lie between a head and a tail, in two parts. The older ones, from the head to the split, are *shared*: thieves
 //! take from their old end. The newer ones, from the split to the tail, are the owner's alone. It pushes and pops there
 //! without any atomic operation but one relaxed load, which tells it whether a thief has *asked*: found nothing shared.
-//! Then, and whenever it is told to, the owner shares: it moves the split up to the tail. When it has nothing left of
-//! its own, it takes back from what is shared.
+//! To share is to move the split up to the tail. When the owner has nothing left of its own, it takes back from what is
+//! shared.
 //!
-//! Why not let thieves see everything at once? A pop that takes an item which thieves can see must be ordered against
-//! them by a read-modify-write or a full fence, whatever the algorithm (Attiya and others, *Laws of order*), and that
-//! costs more than all the rest. So the owner pays it for what it takes back, not for what it never shared.
+//! Why keep anything from thieves? A pop that takes an item which thieves can see must be ordered against them by a
+//! read-modify-write or a full fence, whatever the algorithm (Attiya and others, *Laws of order*), and that costs more than
+//! all the rest. An owner that shares each push at once pays it for each pop; one that shares on demand pays it for what
+//! it takes back, not for what it never shared.
 //!
 //! All that says what may be *taken* is in one 32-bit word, `front`: the head, how many items were taken back, and
 //! two bits that say what a thief is doing. The split is the number of items ever shared less those taken back, so
@@ -60,7 +61,7 @@ use crate::sync::{AtomicU32, Ordering, UnsafeCell, array_of, const_fn};
 use front::{Front, MAX};
 
 pub use stealer::Stealer;
-pub use worker::{Fifo, Lifo, Order, Worker};
+pub use worker::{Fifo, Lifo, Order, Sharing, Worker};
 
 /// There is no [`Worker`].
 const NOBODY: u32 = 0;
@@ -76,8 +77,7 @@ const ASKED: u32 = 2;
 /// order in which they came ([`fifo_worker`](Self::fifo_worker)). Thieves, through a [`Stealer`], take the oldest: in
 /// divide-and-conquer work the largest piece. [`Stealer::steal_half`] moves half of the items in one booking.
 ///
-/// *When not to use it:* where several threads put in (use [`Mpmc`](super::Mpmc)), and where an owner neither comes back
-/// to its deque before long nor can be made to call [`Worker::share`] before it leaves.
+/// *When not to use it:* where several threads put in (use [`Mpmc`](super::Mpmc)).
 ///
 /// # Examples
 ///
@@ -85,53 +85,65 @@ const ASKED: u32 = 2;
 /// use divvy::queue::{Deque, Steal};
 /// use divvy::storage::{Full, Inline};
 ///
-/// static TASKS: Deque<u32, Inline<8>> = Deque::new();
+/// static TASKS: Deque<u32, Inline<4>> = Deque::new();
 /// static OTHERS: Deque<u32, Inline<4>> = Deque::new();
 ///
 /// let worker = TASKS.worker().expect("nobody owns it yet");
 /// assert!(TASKS.worker().is_none(), "there is one owner at a time");
-/// for task in 1..=8 {
+/// for task in 1..=4 {
 ///     worker.push(task)?;
 /// }
-/// assert_eq!(worker.push(9), Err(Full(9)));
+/// assert_eq!(worker.push(5), Err(Full(5)));
 ///
-/// // The owner takes the newest. Thieves see what it has shared:
-/// assert_eq!(worker.pop(), Some(8));
-/// assert_eq!(TASKS.stealer().steal_one(), Steal::Empty);
-/// worker.share();
+/// // The owner takes the newest, thieves the oldest:
+/// assert_eq!(worker.pop(), Some(4));
 /// assert_eq!(TASKS.stealer().steal_one(), Steal::Success(1));
 ///
-/// // Another worker takes half of what is left, and gets the oldest in hand:
+/// // Another worker takes half of what is left (rounded up), and gets the oldest in hand:
 /// let thief = OTHERS.worker().expect("nobody owns it yet");
-/// assert_eq!(TASKS.stealer().steal_half(&thief), Steal::Success((2, 2)));
-/// assert_eq!((thief.pop(), thief.pop(), thief.pop()), (Some(4), Some(3), None));
+/// assert_eq!(TASKS.stealer().steal_half(&thief), Steal::Success((2, 0)));
+/// assert_eq!((worker.pop(), worker.pop()), (Some(3), None));
+/// # Ok::<(), Full<u32>>(())
+/// ```
 ///
-/// // Now everything is asked for, and so shared at the next push or pop:
-/// assert_eq!((worker.pop(), worker.pop(), worker.pop()), (Some(7), Some(6), Some(5)));
-/// assert_eq!(TASKS.stealer().steal_one(), Steal::Empty);
-/// worker.push(10)?;
-/// assert_eq!(TASKS.stealer().steal_one(), Steal::Success(10));
+/// For tasks so small that the order among threads would cost more than they do, an owner shares on demand:
+///
+/// ```
+/// # use divvy::{queue::{Deque, Sharing, Steal}, storage::{Full, Inline}};
+/// # let deque = Deque::<u32, Inline<4>>::new();
+/// let worker = deque.worker().expect("nobody owns it yet");
+/// worker.set_sharing(Sharing::OnDemand);
+/// worker.push(1)?;
+/// // Nobody has asked before, so there is nothing to see. Now a thief has asked:
+/// assert_eq!(deque.stealer().steal_one(), Steal::Empty);
+/// worker.push(2)?;
+/// assert_eq!(deque.stealer().steal_one(), Steal::Success(1));
+/// // Before it does something long, the owner shares without being asked:
+/// worker.push(3)?;
+/// worker.share();
+/// assert_eq!(deque.stealer().len(), 2);
 /// # Ok::<(), Full<u32>>(())
 /// ```
 ///
 /// # Complexity
 ///
 /// *O*(1) per `push`, `pop` and `steal_one`; `steal_half` and `steal_block` move each item. `push` and `share` do no
-/// read-modify-write, `pop` does one where it takes back what was shared, a steal three. (A [`Fifo`] owner's `share` does
-/// one if it popped since it shared last.) Four words, and the size of an item times the capacity, which is a power of
+/// read-modify-write (a [`Fifo`] owner's `share` on demand does one if it has popped since it shared last), `pop` does one
+/// where it takes what was shared, a steal three. Four words, and the size of an item times the capacity, which is a power of
 /// two from 1 to 2¹⁴; another one does not compile with [`Inline`].
 ///
 /// # Concurrency
 ///
-/// What thieves can see, and so steal, is what the owner has *shared*:
+/// What thieves can see, and so steal, is what the owner has *shared*. With [`Sharing::AtOnce`], as every worker begins,
+/// that is every item, from its push until somebody takes it. With [`Sharing::OnDemand`] it is
 ///
-/// * All items there are, after [`Worker::share`], and after the worker was dropped; and after the first `push` or `pop`
-///   that ends with items of the owner's own after a thief came in vain.
-/// * They stay visible until somebody takes them. The owner takes back when it pops and has none of its own: one item the
-///   first time after sharing, and later half of those that are left ([`Fifo`]: all of them). So a worker that calls
-///   `share` after each push and each pop hides nothing, not even for a moment, and pays one compare-and-swap per pop.
-/// * What was pushed or taken back since is the owner's alone. A worker that goes off to do something long without
-///   `share` keeps it from the others for as long as that takes.
+/// * all items there are: after [`Worker::share`], after the worker was dropped, and after the first `push` or `pop` that
+///   ends with items of the owner's own after a thief came in vain;
+/// * less what the owner took back since: when it pops and has none of its own, the newer half of the shared items
+///   ([`Fifo`]: all of them).
+///
+/// What was pushed or taken back since then is the owner's alone, and a worker that goes off to do something long
+/// without `share` keeps it from the others for as long as that takes.
 ///
 /// What can be relied on:
 ///

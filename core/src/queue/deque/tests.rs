@@ -34,13 +34,12 @@ struct Model {
     is_fifo: bool,
     /// A thief came in vain.
     asked: bool,
-    /// Nothing was taken back since all was shared.
-    open: bool,
+    at_once: bool,
 }
 
 impl Model {
     fn new(capacity: usize) -> Self {
-        Self { items: VecDeque::new(), capacity, shared: 0, is_fifo: false, asked: false, open: true }
+        Self { items: VecDeque::new(), capacity, shared: 0, is_fifo: false, asked: false, at_once: true }
     }
 
     fn push(&mut self, item: u16) -> Result<(), Full<u16>> {
@@ -48,7 +47,7 @@ impl Model {
             return Err(Full(item));
         }
         self.items.push_back(item);
-        self.answer();
+        self.after_push();
         Ok(())
     }
 
@@ -58,14 +57,12 @@ impl Model {
         }
         let item = if self.is_fifo {
             if self.shared > 0 {
-                self.shared = if self.open { self.shared - 1 } else { 0 };
-                self.open = false;
+                self.shared = if self.at_once { self.shared - 1 } else { 0 };
             }
             self.items.pop_front()
         } else {
             if self.shared == self.items.len() {
-                self.shared -= if self.open { 1 } else { self.shared.div_ceil(2) };
-                self.open = false;
+                self.shared -= if self.at_once { 1 } else { self.shared.div_ceil(2) };
             }
             self.items.pop_back()
         };
@@ -74,21 +71,35 @@ impl Model {
     }
 
     fn share(&mut self) {
-        self.open = true;
         if self.shared < self.items.len() {
             self.shared = self.items.len();
-            self.asked = false;
+            self.asked &= self.at_once;
+        }
+    }
+
+    fn after_push(&mut self) {
+        if self.at_once {
+            self.share();
+        } else {
+            self.answer();
         }
     }
 
     fn answer(&mut self) {
-        if self.asked {
+        if self.asked && !self.at_once {
+            self.share();
+        }
+    }
+
+    fn set_sharing(&mut self, sharing: Sharing) {
+        self.at_once = sharing == Sharing::AtOnce;
+        if self.at_once {
             self.share();
         }
     }
 
     fn change_owner(&mut self, is_fifo: bool) {
-        self.share();
+        self.set_sharing(Sharing::AtOnce);
         self.asked = false;
         self.is_fifo = is_fifo;
     }
@@ -107,7 +118,7 @@ impl Model {
         let Steal::Success(first) = self.steal_one() else { return Steal::Empty };
         self.shared -= count - 1;
         dest.items.extend(self.items.drain(..count - 1));
-        dest.answer();
+        dest.after_push();
         Steal::Success((first, count as u32 - 1))
     }
 }
@@ -121,6 +132,7 @@ enum Op {
     StealHalf,
     StealBlock(u32),
     PopOther,
+    SetSharing(Sharing),
     ChangeOwner(bool),
 }
 
@@ -133,6 +145,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::StealHalf),
         2 => (0..6u32).prop_map(Op::StealBlock),
         2 => Just(Op::PopOther),
+        1 => prop_oneof![1 => Just(Sharing::AtOnce), 2 => Just(Sharing::OnDemand)].prop_map(Op::SetSharing),
         1 => any::<bool>().prop_map(Op::ChangeOwner),
     ]
 }
@@ -175,6 +188,10 @@ fn same_as_model<const N: usize, const M: usize>(
                 prop_assert_eq!(stealer.steal_block(&thief, size), expected);
             }
             Op::PopOther => prop_assert_eq!(thief.pop(), other_model.pop()),
+            Op::SetSharing(sharing) => {
+                either!(owner, worker => worker.set_sharing(sharing));
+                model.set_sharing(sharing);
+            }
             Op::ChangeOwner(is_fifo) => {
                 drop(owner);
                 owner = match is_fifo {
@@ -213,46 +230,40 @@ proptest! {
 fn the_largest_deque_fills_and_empties_at_any_place() {
     for head in [0, 1, POSITION] {
         let deque = Box::new(Deque::<u32, Inline<{ MAX as usize }>>::new().starting_at(head, POSITION - 3));
-        for shares in [false, true] {
+        for sharing in [Sharing::AtOnce, Sharing::OnDemand] {
             let worker = deque.worker().unwrap();
+            worker.set_sharing(sharing);
             for item in 0..MAX {
                 assert_eq!(worker.push(item), Ok(()));
             }
             assert_eq!(worker.push(0), Err(Full(0)));
             assert_eq!(worker.len(), MAX as usize);
-            if shares {
-                worker.share();
-            }
             assert!((0..MAX).rev().eq(core::iter::from_fn(|| worker.pop())));
             drop(worker);
             let worker = deque.fifo_worker().unwrap();
+            worker.set_sharing(sharing);
             for item in 0..MAX {
                 assert_eq!(worker.push(item), Ok(()));
             }
             assert_eq!(worker.push(0), Err(Full(0)));
-            if shares {
-                worker.share();
-                assert_eq!(deque.stealer().steal_one(), Steal::Success(0));
-            }
-            assert!((u32::from(shares)..MAX).eq(core::iter::from_fn(|| worker.pop())));
+            worker.share();
+            assert_eq!(deque.stealer().steal_one(), Steal::Success(0));
+            assert!((1..MAX).eq(core::iter::from_fn(|| worker.pop())));
         }
     }
 }
 
-/// Whoever shares after each push and each pop hides nothing, and finds the others' ends as if there were one queue.
 #[test]
-fn an_owner_that_always_shares_hides_nothing() {
+fn an_owner_that_shares_at_once_hides_nothing() {
     let deque = Deque::<u32, Inline<8>>::new();
     fn check<O: Order>(worker: &Worker<'_, u32, Inline<8>, O>) {
         for item in 0..6 {
             worker.push(item).unwrap();
-            worker.share();
+            assert_eq!(worker.stealer().len(), item as usize + 1);
         }
         for left in (0..6).rev() {
             assert!(worker.pop().is_some());
-            // Before it shares again: what it did not need was not hidden for a moment.
             assert_eq!(worker.stealer().len(), left);
-            worker.share();
         }
     }
     check(&deque.worker().unwrap());
@@ -264,6 +275,7 @@ fn an_owner_that_always_shares_hides_nothing() {
 fn who_asks_is_answered() {
     let deque = Deque::<u8, Inline<8>>::new();
     let (worker, stealer) = (deque.worker().unwrap(), deque.stealer());
+    worker.set_sharing(Sharing::OnDemand);
     worker.push(1).unwrap();
     worker.push(2).unwrap();
     assert!(stealer.is_empty(), "looking is not asking");
@@ -284,14 +296,19 @@ fn who_asks_is_answered() {
     drop(worker);
     assert_eq!(stealer.steal_one(), Steal::Empty);
     let worker = deque.worker().unwrap();
+    worker.set_sharing(Sharing::OnDemand);
     worker.push(6).unwrap();
     assert!(stealer.is_empty());
+    // Who returns to sharing at once shows what there is:
+    worker.set_sharing(Sharing::AtOnce);
+    assert_eq!(stealer.len(), 1);
 }
 
 /// A thief that stands between looking and booking finds out that something was taken, wherever the counters stand.
 #[test]
 fn what_the_owner_takes_spoils_the_booking_of_a_thief_that_looked_before() {
-    fn check<O: Order>(worker: &Worker<'_, u8, Inline<4>, O>) {
+    fn check<O: Order>(worker: &Worker<'_, u8, Inline<4>, O>, sharing: Sharing) {
+        worker.set_sharing(sharing);
         worker.push(1).unwrap();
         worker.share();
         let popped_meanwhile = |available| {
@@ -307,9 +324,11 @@ fn what_the_owner_takes_spoils_the_booking_of_a_thief_that_looked_before() {
         assert_eq!(worker.stealer().book(popped_meanwhile), Steal::Retry);
         assert_eq!((worker.pop(), worker.stealer().steal_one()), (None, Steal::Empty));
     }
-    let deque = Deque::new();
-    check(&deque.worker().unwrap());
-    check(&deque.fifo_worker().unwrap());
+    for sharing in [Sharing::AtOnce, Sharing::OnDemand] {
+        let deque = Deque::new();
+        check(&deque.worker().unwrap(), sharing);
+        check(&deque.fifo_worker().unwrap(), sharing);
+    }
 }
 
 #[test]
@@ -319,7 +338,6 @@ fn a_thief_keeps_other_thieves_out_but_not_the_owner() {
     for item in 1..=4 {
         worker.push(item).unwrap();
     }
-    worker.share();
     // Between locking and booking:
     let looking = |_| {
         assert_eq!(stealer.steal_one(), Steal::Retry);
@@ -345,7 +363,12 @@ fn a_thief_keeps_other_thieves_out_but_not_the_owner() {
 /// nothing, however far that one goes on.
 #[test]
 fn a_thief_that_never_books_holds_no_slot() {
-    fn check<O: Order>(deque: &Deque<u32, Inline<4>>, worker: &Worker<'_, u32, Inline<4>, O>) {
+    fn check<O: Order>(
+        deque: &Deque<u32, Inline<4>>,
+        worker: &Worker<'_, u32, Inline<4>, O>,
+        sharing: Sharing,
+    ) {
+        worker.set_sharing(sharing);
         worker.push(0).unwrap();
         worker.share();
         let front = Front(deque.front.load(Ordering::Relaxed));
@@ -364,9 +387,11 @@ fn a_thief_that_never_books_holds_no_slot() {
         }
         deque.stealer().leave();
     }
-    let deque = Deque::new();
-    check(&deque, &deque.worker().unwrap());
-    check(&deque, &deque.fifo_worker().unwrap());
+    for sharing in [Sharing::AtOnce, Sharing::OnDemand] {
+        let deque = Deque::new();
+        check(&deque, &deque.worker().unwrap(), sharing);
+        check(&deque, &deque.fifo_worker().unwrap(), sharing);
+    }
 }
 
 #[test]
@@ -376,7 +401,6 @@ fn stealing_from_oneself_turns_the_oldest_into_the_newest() {
     for item in 1..=4 {
         worker.push(item).unwrap();
     }
-    worker.share();
     // There is no room for more than the one in hand.
     assert_eq!(worker.stealer().steal_half(&worker), Steal::Success((1, 0)));
     assert_eq!(worker.stealer().steal_half(&worker), Steal::Success((2, 1)));
@@ -390,6 +414,9 @@ fn every_item_is_taken_exactly_once() {
     fn own<S: Storage, O: Order>(worker: &Worker<'_, Box<u32>, S, O>) -> Vec<u32> {
         let mut mine: Vec<Box<u32>> = Vec::new();
         for item in 0..ITEMS {
+            if item % 1_000 == 0 {
+                worker.set_sharing(if item % 4_000 == 0 { Sharing::AtOnce } else { Sharing::OnDemand });
+            }
             let mut item = Box::new(item);
             while let Err(Full(back)) = worker.push(item) {
                 item = back;
@@ -462,6 +489,7 @@ fn what_is_left_is_dropped_once_and_owners_may_change() {
     let deque = Deque::<_, Inline<4>>::new();
     let worker = deque.worker().unwrap();
     assert!(deque.worker().is_none());
+    worker.set_sharing(Sharing::OnDemand);
     for _ in 0..3 {
         worker.push(Arc::clone(&token)).unwrap();
     }
@@ -483,7 +511,7 @@ fn a_forgotten_worker_owns_for_good_and_loses_only_what_it_kept() {
     let deque = Deque::<_, Inline<4>>::new();
     let worker = deque.worker().unwrap();
     worker.push(Arc::clone(&token)).unwrap();
-    worker.share();
+    worker.set_sharing(Sharing::OnDemand);
     worker.push(Arc::clone(&token)).unwrap();
     core::mem::forget(worker);
     assert!(deque.worker().is_none());

@@ -38,6 +38,18 @@ impl Order for Fifo {
     const OLDEST_FIRST: bool = true;
 }
 
+/// When an owner lets thieves see what it pushes: see the [concurrency of a deque](Deque#concurrency).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Sharing {
+    /// With each push. Thieves see every item there is, at any time, and each pop pays a compare-and-swap for that.
+    #[default]
+    AtOnce,
+    /// When a thief has come in vain, or when the owner calls [`Worker::share`]. A push or pop costs next to nothing, and
+    /// an owner that stays away from its deque without having shared keeps others from its items.
+    OnDemand,
+}
+
 /// The owner of a [`Deque`]: pushes, pops, and decides what thieves can see. Not shared between threads, but may move
 /// to another one.
 ///
@@ -68,8 +80,7 @@ pub struct Worker<'a, T, S: Storage, O: Order = Lifo> {
     tail: Cell<u32>,
     /// The tail may go up to here, or further if a thief made room meanwhile.
     limit: Cell<u32>,
-    /// Whether nothing was taken back since [`share`](Self::share) was called.
-    is_open: Cell<bool>,
+    sharing: Cell<Sharing>,
     /// Whether there may be shared items.
     has_shared: Cell<bool>,
     order: PhantomData<O>,
@@ -88,13 +99,13 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
             tail: Cell::new(split),
             // The first push looks how far it may go.
             limit: Cell::new(split),
-            is_open: Cell::new(true),
+            sharing: Cell::new(Sharing::AtOnce),
             has_shared: Cell::new(true),
             order: PhantomData,
         }
     }
 
-    /// Adds `item` as the newest. Thieves see it when it is [shared](Self::share).
+    /// Adds `item` as the newest. Thieves see it at once, unless [`Sharing::OnDemand`] was chosen.
     ///
     /// # Errors
     ///
@@ -109,7 +120,7 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         // is free.
         unsafe { self.deque.put(tail, item) };
         self.tail.set(tail.wrapping_add(1));
-        self.answer();
+        self.after_push();
         Ok(())
     }
 
@@ -151,13 +162,19 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         Some(start)
     }
 
+    /// When thieves see what is pushed. At first: [`Sharing::AtOnce`]. Whoever returns to that shares all there is.
+    pub fn set_sharing(&self, sharing: Sharing) {
+        self.sharing.set(sharing);
+        if sharing == Sharing::AtOnce {
+            self.share();
+        }
+    }
+
     /// Lets thieves see all items there are. One store, and nothing if all are shared already; after a
     /// [`Fifo`] worker has popped, a compare-and-swap on top.
     ///
-    /// Call it before doing anything that takes long. Between calls a worker may keep to itself what it pushed and what it
-    /// took back, see the [concurrency of a deque](Deque#concurrency).
+    /// With [`Sharing::OnDemand`], call it before doing anything that takes long.
     pub fn share(&self) {
-        self.is_open.set(true);
         let (start, tail) = (self.start.get(), self.tail.get());
         if start == tail {
             return;
@@ -172,8 +189,9 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         deque.shared.store(shared.wrapping_add(tail.wrapping_sub(start)), Ordering::Release);
         self.start.set(tail);
         self.has_shared.set(true);
-        // Ordering: Relaxed, the request carries nothing. One that came since is answered by what was just shared.
-        if deque.owner.load(Ordering::Relaxed) == ASKED {
+        // Ordering: Relaxed, the request carries nothing. One that came since is answered by what was just shared. Who
+        // shares all at once lets it stand, so that nobody asks again.
+        if self.sharing.get() == Sharing::OnDemand && deque.owner.load(Ordering::Relaxed) == ASKED {
             deque.owner.store(OWNED, Ordering::Relaxed);
         }
     }
@@ -205,16 +223,24 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         self.deque.stealer()
     }
 
+    #[inline]
+    fn after_push(&self) {
+        match self.sharing.get() {
+            Sharing::AtOnce => self.share(),
+            Sharing::OnDemand => self.answer(),
+        }
+    }
+
     /// Shares if a thief has asked.
     #[inline]
-    pub(super) fn answer(&self) {
+    fn answer(&self) {
         #[cold]
         #[inline(never)]
         fn asked<T, S: Storage, O: Order>(worker: &Worker<'_, T, S, O>) {
             worker.share();
         }
         // Ordering: Relaxed, the request carries nothing.
-        if self.deque.owner.load(Ordering::Relaxed) == ASKED {
+        if self.sharing.get() == Sharing::OnDemand && self.deque.owner.load(Ordering::Relaxed) == ASKED {
             asked(self);
         }
     }
@@ -244,32 +270,30 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         limit
     }
 
-    /// Takes back the newest of the shared items, so that they lie before the tail: one if all items were shared
-    /// until now, else half of those there are. Whether there were any.
+    /// Takes back the newest of the shared items, so that they lie before the tail: one, or half of those there are
+    /// where others need not see them. Whether there were any.
     fn take_back(&self) -> bool {
-        let is_open = self.is_open.get();
-        let count = |shared: u32| if is_open { 1 } else { shared.div_ceil(2) };
+        let sharing = self.sharing.get();
+        let count = |shared: u32| if sharing == Sharing::AtOnce { 1 } else { shared.div_ceil(2) };
         let Some(shared) = self.take_shared(|front, shared| front.taken_back(count(shared))) else {
             return false;
         };
-        self.is_open.set(false);
         self.start.set(self.start.get().wrapping_sub(count(shared)));
         true
     }
 
-    /// Takes the oldest of the shared items, and answers where it is, if all items were shared until now. Else takes
-    /// back all of them, if there are any, so that nothing is shared.
+    /// Takes the oldest of the shared items, and answers where it is. Or, where others need not see them, takes back all
+    /// of them, if there are any, so that nothing is shared.
     #[inline(never)]
     fn pop_shared(&self) -> Option<u32> {
         let start = self.start.get();
-        let is_open = self.is_open.get();
-        let taken =
-            self.take_shared(|front, shared| if is_open { front.popped() } else { front.taken_back(shared) });
+        let sharing = self.sharing.get();
+        let taken = self.take_shared(|front, shared| match sharing {
+            Sharing::AtOnce => front.popped(),
+            Sharing::OnDemand => front.taken_back(shared),
+        });
         match taken {
-            Some(shared) if is_open => {
-                self.is_open.set(false);
-                return Some(start.wrapping_sub(shared));
-            }
+            Some(shared) if sharing == Sharing::AtOnce => return Some(start.wrapping_sub(shared)),
             Some(shared) => self.start.set(start.wrapping_sub(shared)),
             None => {}
         }
@@ -326,7 +350,7 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
             unsafe { self.deque.put(tail.wrapping_add(i), items(i)) };
         }
         self.tail.set(tail.wrapping_add(count));
-        self.answer();
+        self.after_push();
     }
 }
 

@@ -109,8 +109,6 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
     /// [`Full`] gives the task back; nothing changed. Run it at once, or [`submit`](Scheduler::submit) it.
     pub fn push(&self, task: T) -> Result<Wake, Full<T>> {
         self.deque.push(task)?;
-        // Before anybody is woken for it; and a running task may take long.
-        self.deque.share();
         Ok(self.choose())
     }
 
@@ -132,8 +130,6 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
             }
         }
         if let Some(task) = self.deque.pop() {
-            // Nothing was hidden, and the next pop is not to hide anything either.
-            self.deque.share();
             self.seat().count(Counter::Processed, 1);
             return Next::Task { task, from: Source::Own, wake: Wake::Nobody };
         }
@@ -205,7 +201,6 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
             }
             pulled += 1;
         }
-        self.deque.share();
         (pulled, if pulled == 0 { Wake::Nobody } else { self.choose() })
     }
 
@@ -292,7 +287,6 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
         self.seat().count(Counter::Processed, 1);
         self.seat().count(Counter::Steals, 1);
         self.seat().count(Counter::Stolen, moved + 1);
-        self.deque.share();
         // What was brought home is out of the sight of those who looked meanwhile.
         let wake = if moved == 0 { Wake::Nobody } else { self.choose() };
         Steal::Success(Next::Task { task, from: Source::Stolen { victim, count: moved + 1 }, wake })

@@ -91,7 +91,6 @@ impl<T: Storage> Lane<T> {
         // There is one thread, so nobody was in the way: the deque answers `Retry` to nobody here.
         let (first, more) = steal.success()?;
         moved(first);
-        thiefs.share();
         for _ in 0..more {
             // Once around: each task goes from the old end to the new one, and the order is as before.
             let task = thiefs.stealer().steal_one().success()?;

@@ -8,7 +8,6 @@ use super::shared::Shared;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The worker that runs this code: through it, a fork costs almost nothing.
 ///
@@ -54,7 +53,7 @@ impl<'w> Context<'w> {
     pub fn should_split(&self) -> bool {
         match self.shared.policy {
             Policy::Heartbeat => {
-                self.seat.attention.load(Ordering::Relaxed) && self.shared.somebody_is_idle()
+                self.seat.forks.is_asked() && self.shared.somebody_is_idle()
             }
             Policy::Eager => self.shared.somebody_is_idle() && self.seat.stealer().is_empty(),
         }

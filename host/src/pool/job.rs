@@ -5,7 +5,7 @@
 )]
 
 use super::context::Context;
-use super::latch::Latch;
+use super::latch::{Latch, WorkerLatch};
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,36 +63,57 @@ impl JobRef {
     }
 }
 
+/// How each `StackJob<WorkerLatch, _, _>` begins.
+#[repr(C)]
+struct Armed {
+    _header: Header,
+    latch: WorkerLatch,
+}
+
+impl JobRef {
+    /// Makes the latch of a fork ready to be set, before others know of it.
+    ///
+    /// # Safety
+    ///
+    /// It is a `StackJob<WorkerLatch, _, _>`, alive, and in no queue.
+    #[inline]
+    pub(super) unsafe fn arm(self) {
+        // SAFETY: the job begins like this; nobody else looks at it.
+        unsafe { self.0.cast::<Armed>().as_ref() }.latch.arm();
+    }
+}
+
 /// A job that lives on the stack of whoever waits for it.
 #[repr(C)]
-pub(super) struct StackJob<F, R> {
+pub(super) struct StackJob<L, F, R> {
     header: Header,
     /// Set when `result` is there.
-    latch: Latch,
+    latch: L,
     /// Taken by whoever executes the job, or by its owner, who has it back from all queues.
     call: UnsafeCell<ManuallyDrop<F>>,
     /// Written by whoever executes the job before the latch is set, read by the owner after that.
     result: UnsafeCell<MaybeUninit<thread::Result<R>>>,
 }
 
-impl<F, R> StackJob<F, R>
+impl<L, F, R> StackJob<L, F, R>
 where
+    L: Latch,
     F: FnOnce(&mut Context<'_>) -> R + Send,
     R: Send,
 {
     const KIND: Kind = Kind { execute: Self::execute, discard: None };
 
     #[inline(always)]
-    pub(super) const fn new(call: F) -> Self {
+    pub(super) const fn new(latch: L, call: F) -> Self {
         Self {
             header: Header(&Self::KIND),
-            latch: Latch::new(),
+            latch,
             call: UnsafeCell::new(ManuallyDrop::new(call)),
             result: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
-    pub(super) const fn latch(&self) -> &Latch {
+    pub(super) const fn latch(&self) -> &L {
         &self.latch
     }
 
@@ -138,6 +159,6 @@ where
         // SAFETY: the owner reads the result after the latch was set, and nobody else does.
         unsafe { (*job.result.get()).write(result) };
         // SAFETY: the job, and the latch in it, is alive; after this it may be gone, and is not touched again.
-        unsafe { Latch::set(&raw const job.latch) };
+        unsafe { L::set(&raw const job.latch, cx) };
     }
 }

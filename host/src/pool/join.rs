@@ -6,10 +6,9 @@
 
 use super::context::Context;
 use super::job::{JobRef, StackJob};
+use super::latch::WorkerLatch;
 use std::mem;
 use std::panic::resume_unwind;
-use std::sync::atomic::Ordering;
-use std::thread;
 
 impl<'w> Context<'w> {
     /// Calls `a` and `b`, possibly at the same time, and returns when both have returned.
@@ -34,28 +33,24 @@ impl<'w> Context<'w> {
         RA: Send,
         RB: Send,
     {
-        let job = StackJob::new(b);
-        // SAFETY: `Fork` closes the fork before the job is gone, also when `a` panics.
-        let reference = unsafe { job.as_ref() };
-        let place = self.seat.open(reference);
-        let fork = Fork { cx: Context::new(self.shared, self.seat), job: &job, place };
-        if self.seat.attention.load(Ordering::Relaxed) {
-            self.attend();
-        }
-        let ra = a(self);
-        mem::forget(fork);
-        if self.seat.close(place) {
+        let job = StackJob::new(WorkerLatch::new(), b);
+        // SAFETY: `guard` closes the fork before the job is gone if `a` panics, and the lines after that otherwise.
+        self.seat.forks.open(unsafe { job.as_ref() }, || self.attend());
+        let guard = Guard { cx: self, job: &job };
+        let ra = a(guard.cx);
+        let Guard { cx, .. } = &mut *mem::ManuallyDrop::new(guard);
+        if cx.seat.forks.close() {
             // SAFETY: nobody else ever knew of the job.
             let b = unsafe { job.take() };
-            return (ra, b(self));
+            return (ra, b(cx));
         }
-        let rb = self.settle(&job);
+        let rb = cx.settle(&job);
         (ra, rb)
     }
 
     /// The fork was public: takes it back and calls it, or waits for who took it.
     #[cold]
-    fn settle<F, R>(&mut self, job: &StackJob<F, R>) -> R
+    fn settle<F, R>(&mut self, job: &StackJob<WorkerLatch, F, R>) -> R
     where
         F: FnOnce(&mut Context<'_>) -> R + Send,
         R: Send,
@@ -73,10 +68,29 @@ impl<'w> Context<'w> {
         }
     }
 
+    /// `a` panicked: drops `b`, or waits for who took it.
+    #[cold]
+    #[inline(never)]
+    fn abandon<F, R>(&mut self, job: &StackJob<WorkerLatch, F, R>)
+    where
+        F: FnOnce(&mut Context<'_>) -> R + Send,
+        R: Send,
+    {
+        // SAFETY: as in `settle`.
+        if self.seat.forks.close() || self.reclaim(unsafe { job.as_ref() }) {
+            // SAFETY: the job is in no queue, and nobody executed it.
+            drop(unsafe { job.take() });
+            return;
+        }
+        self.shared.work_until(self, job.latch());
+        // SAFETY: the latch is set. A second panic is dropped: the first one is on its way.
+        drop(unsafe { job.result() });
+    }
+
     /// Takes a public job back from the deque. What is on top of it is executed. `false` if somebody took it.
     fn reclaim(&mut self, job: JobRef) -> bool {
         // What is public is gone, or will be: the next fork looks after it.
-        self.seat.attention.store(true, Ordering::Relaxed);
+        self.seat.forks.ask();
         while let Some(top) = self.seat.worker().pop() {
             if top == job {
                 return true;
@@ -88,34 +102,24 @@ impl<'w> Context<'w> {
 }
 
 /// Closes a fork when `a` panics.
-struct Fork<'a, 'w, F, R>
+struct Guard<'a, 'w, F, R>
 where
     F: FnOnce(&mut Context<'_>) -> R + Send,
     R: Send,
 {
-    cx: Context<'w>,
-    job: &'a StackJob<F, R>,
-    place: usize,
+    cx: &'a mut Context<'w>,
+    job: &'a StackJob<WorkerLatch, F, R>,
 }
 
-impl<F, R> Drop for Fork<'_, '_, F, R>
+impl<F, R> Drop for Guard<'_, '_, F, R>
 where
     F: FnOnce(&mut Context<'_>) -> R + Send,
     R: Send,
 {
-    #[cold]
+    // Inlined, so that the guard itself need not be in memory.
+    #[inline(always)]
     fn drop(&mut self) {
-        debug_assert!(thread::panicking(), "a fork that ends well is forgotten");
-        // SAFETY: as in `settle`.
-        if self.cx.seat.close(self.place) || self.cx.reclaim(unsafe { self.job.as_ref() }) {
-            // SAFETY: the job is in no queue, and nobody executed it.
-            drop(unsafe { self.job.take() });
-            return;
-        }
-        let shared = self.cx.shared;
-        shared.work_until(&mut self.cx, self.job.latch());
-        // SAFETY: the latch is set. A second panic is dropped: the first one is on its way.
-        drop(unsafe { self.job.result() });
+        self.cx.abandon(self.job);
     }
 }
 

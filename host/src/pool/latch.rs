@@ -1,72 +1,122 @@
 //! One event that one thread waits for.
-#![allow(
-    unsafe_code,
-    reason = "the latch may be gone as soon as it is set: the order of each access is said"
-)]
+#![allow(unsafe_code, reason = "the latch may be gone as soon as it is set: the order of each access is said")]
 
-use super::seat::Target;
+use super::context::Context;
+use super::seat::Seat;
+use super::shared::Shared;
+use super::sleep::Goal;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::Thread;
 
-const PENDING: u32 = 0;
-/// The waiter wrote `target` and may sleep.
-const WAITING: u32 = 1;
-const SET: u32 = 2;
-
-/// Set once, by one thread; waited for by one other.
-pub(super) struct Latch {
-    state: AtomicU32,
-    /// Written by the waiter before `WAITING`, read by the setter after that.
-    target: UnsafeCell<MaybeUninit<Target>>,
-}
-
-// SAFETY: `target` is written by the one waiter while the state is `PENDING`, and read by the one setter after the
-// state became `WAITING` (Release and Acquire).
-unsafe impl Sync for Latch {}
-
-impl Latch {
-    #[inline(always)]
-    pub(super) const fn new() -> Self {
-        Self { state: AtomicU32::new(PENDING), target: UnsafeCell::new(MaybeUninit::uninit()) }
-    }
-
-    #[inline]
-    pub(super) fn is_set(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `set`: what was done before is seen.
-        self.state.load(Ordering::Acquire) == SET
-    }
-
-    /// The waiter says how to wake it, the first time that it wants to sleep. It asks `is_set` after that.
-    pub(super) fn announce(&self, target: impl FnOnce() -> Target) {
-        if self.state.load(Ordering::Relaxed) != PENDING {
-            return;
-        }
-        // SAFETY: the state is `PENDING` as far as this thread has said, so the setter does not read the target.
-        unsafe { (*self.target.get()).write(target()) };
-        // Ordering: Release publishes the target to the setter.
-        if self.state.compare_exchange(PENDING, WAITING, Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: the latch was set meanwhile, and the setter did not read the target: it is still this thread's.
-            unsafe { (*self.target.get()).assume_init_drop() };
-        }
-    }
-
+/// What is set when a job that lives on a stack was executed.
+pub(super) trait Latch {
     /// Sets the latch, and wakes who waits for it.
     ///
     /// # Safety
     ///
     /// `this` is alive, and nobody else sets it. When this returns it may be gone.
-    pub(super) unsafe fn set(this: *const Self) {
-        // SAFETY: the waiter does not leave before the state is `SET`.
-        let state = unsafe { &(*this).state };
-        // Ordering: Release publishes what was done; Acquire on refusal, to see the target.
-        if state.compare_exchange(PENDING, SET, Ordering::Release, Ordering::Acquire).is_ok() {
-            return;
-        }
-        // SAFETY: the state is `WAITING`: the target was written, and is this thread's to read.
-        let target = unsafe { (*(*this).target.get()).assume_init_read() };
-        // Ordering: Release, as above. After this the latch may be gone.
-        state.store(SET, Ordering::Release);
-        target.wake();
+    unsafe fn set(this: *const Self, cx: &Context<'_>);
+}
+
+const PENDING: u64 = 0;
+const SET: u64 = 1;
+/// The waiter may sleep: this, and its seat.
+const WAITING: u64 = 2;
+
+/// Waited for by a worker of the same pool. It has no value before it is armed: most forks never are public, and to
+/// each of them a store counts.
+pub(super) struct WorkerLatch(UnsafeCell<MaybeUninit<AtomicU64>>);
+
+// SAFETY: the cell is written when nobody else knows of the latch, and is an atomic after that.
+unsafe impl Sync for WorkerLatch {}
+
+impl WorkerLatch {
+    #[inline(always)]
+    pub(super) const fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
+
+    /// Makes it ready, before others know of it.
+    #[inline]
+    pub(super) fn arm(&self) {
+        // SAFETY: nobody else knows of it: its job is in no queue.
+        unsafe { (*self.0.get()).write(AtomicU64::new(PENDING)) };
+    }
+
+    /// Called for jobs that were public only.
+    #[inline]
+    fn state(&self) -> &AtomicU64 {
+        // SAFETY: the job was public, so its latch was armed.
+        unsafe { (*self.0.get()).assume_init_ref() }
+    }
+}
+
+impl Latch for WorkerLatch {
+    unsafe fn set(this: *const Self, cx: &Context<'_>) {
+        // SAFETY: the waiter does not leave before the state is `SET`.
+        let state = unsafe { &*this }.state();
+        // Ordering: Release: what was done is seen by the waiter. SeqCst, with the fence in `sleep`: the waiter sees
+        // `SET`, or it is seen here. After this the latch may be gone.
+        let before = state.swap(SET, Ordering::SeqCst);
+        if before != PENDING {
+            cx.shared.wake((before - WAITING) as u32);
+        }
+    }
+}
+
+impl Goal for WorkerLatch {
+    #[inline]
+    fn is_reached(&self, _: &Shared, _: bool) -> bool {
+        // Ordering: Acquire pairs with the Release in `set`: what was done before is seen.
+        self.state().load(Ordering::Acquire) == SET
+    }
+
+    fn announce(&self, _: &Arc<Shared>, seat: &Seat) {
+        let waiting = WAITING + u64::from(seat.index);
+        // Ordering: SeqCst, as in `set`. If it fails, the latch is set, or the seat is known.
+        let _ = self.state().compare_exchange(PENDING, waiting, Ordering::SeqCst, Ordering::Relaxed);
+    }
+}
+
+/// Waited for by a thread that is no worker of the pool.
+pub(super) struct ThreadLatch {
+    set: AtomicBool,
+    thread: Thread,
+    /// The seat that the thread has in another pool, whose work it does meanwhile.
+    seat: Option<(Arc<Shared>, u32)>,
+}
+
+impl ThreadLatch {
+    pub(super) fn new(seat: Option<(Arc<Shared>, u32)>) -> Self {
+        Self { set: AtomicBool::new(false), thread: std::thread::current(), seat }
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `set`.
+        self.set.load(Ordering::Acquire)
+    }
+}
+
+impl Latch for ThreadLatch {
+    unsafe fn set(this: *const Self, _: &Context<'_>) {
+        // SAFETY: the waiter does not leave before the latch is set, which is below.
+        let (thread, seat) = unsafe { ((*this).thread.clone(), (*this).seat.clone()) };
+        // SAFETY: as above. Ordering: SeqCst, as in `WorkerLatch::set`. After this the latch may be gone.
+        unsafe { (*this).set.store(true, Ordering::SeqCst) };
+        match seat {
+            Some((shared, index)) => shared.wake(index),
+            None => thread.unpark(),
+        }
+    }
+}
+
+impl Goal for ThreadLatch {
+    fn is_reached(&self, _: &Shared, _: bool) -> bool {
+        self.is_set()
+    }
+
+    fn announce(&self, _: &Arc<Shared>, _: &Seat) {}
 }

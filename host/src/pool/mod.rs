@@ -18,6 +18,7 @@ mod builder;
 mod context;
 mod current;
 mod error;
+mod forks;
 mod injector;
 mod job;
 mod join;

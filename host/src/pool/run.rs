@@ -5,8 +5,8 @@ use super::context::Context;
 use super::current;
 use super::injector::Priority;
 use super::job::StackJob;
-use super::latch::Latch;
-use super::seat::{Seat, Target};
+use super::latch::ThreadLatch;
+use super::seat::Seat;
 use super::shared::Shared;
 use super::{Pool, sleep};
 use std::panic::resume_unwind;
@@ -82,7 +82,8 @@ impl Shared {
         F: FnOnce(&mut Context<'_>) -> R + Send,
         R: Send,
     {
-        let job = StackJob::new(call);
+        let seat = current::newest(|newest| newest.map(|(shared, seat)| (Arc::clone(shared), seat.index)));
+        let job = StackJob::new(ThreadLatch::new(seat), call);
         // SAFETY: this thread leaves after the latch was set.
         let reference = unsafe { job.as_ref() };
         self.push_or_wait(Priority::Normal, reference);
@@ -124,11 +125,10 @@ impl Shared {
 }
 
 /// Waits for a latch; a worker of any pool works meanwhile.
-pub(super) fn wait_for(latch: &Latch) {
+fn wait_for(latch: &ThreadLatch) {
     current::newest(|newest| match newest {
         Some((shared, seat)) => shared.work_until(&mut Context::new(shared, seat), latch),
         None => {
-            latch.announce(|| Target::Thread(thread::current()));
             while !latch.is_set() {
                 thread::park();
             }

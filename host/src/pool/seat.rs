@@ -4,12 +4,13 @@
     reason = "one thread at a time occupies a seat, and only that one touches what is in cells"
 )]
 
+use super::forks::Forks;
 use super::job::JobRef;
 use super::shared::Shared;
 use super::stats::Counts;
 use super::task::Blocks;
 use divvy::queue::{Deque, Stealer, Worker};
-use divvy::storage::{Full, Heap};
+use divvy::storage::Heap;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -26,17 +27,13 @@ const LENT: u32 = 2;
 /// One worker's place. Aligned so that two of them share no cache line, and no pair that is fetched together.
 #[repr(align(128))]
 pub(super) struct Seat {
-    /// Asks the occupant to come and see at its next fork: nothing of its forks is public. Read at each fork, and
-    /// written only when something was taken or given.
-    pub(super) attention: AtomicBool,
+    /// The forks that the occupant has open.
+    pub(super) forks: Forks,
     /// The occupant spawns tasks in numbers: thieves take half of what is there.
     pub(super) bulk: AtomicBool,
     /// Who occupies the seat.
     state: AtomicU32,
     pub(super) index: u32,
-    /// The forks that the occupant has open, oldest first. The first `public` of them went to the deque.
-    forks: UnsafeCell<Vec<JobRef>>,
-    public: Cell<usize>,
     /// The occupant's end of `deque`.
     worker: UnsafeCell<ManuallyDrop<Worker<'static, JobRef, Heap>>>,
     deque: Box<Deque<JobRef, Heap>>,
@@ -53,7 +50,7 @@ pub(super) struct Seat {
     introduced: Cell<bool>,
 }
 
-// SAFETY: `forks`, `public`, `worker` and the other cells are touched by the occupant alone. The occupant changes
+// SAFETY: what is the worker's in `forks`, `worker` and the other cells are touched by the occupant alone. The occupant changes
 // where `state` changes, Release by who leaves and Acquire by who comes; at the start, where the thread is spawned.
 unsafe impl Sync for Seat {}
 // SAFETY: as above. `Worker` is tied to a thread only by being not `Sync`.
@@ -67,12 +64,10 @@ impl Seat {
         let worker =
             unsafe { std::mem::transmute::<Worker<'_, JobRef, Heap>, Worker<'static, JobRef, Heap>>(worker) };
         Self {
-            attention: AtomicBool::new(true),
+            forks: Forks::new(),
             bulk: AtomicBool::new(false),
             state: AtomicU32::new(HOME),
             index,
-            forks: UnsafeCell::new(Vec::with_capacity(64)),
-            public: Cell::new(0),
             worker: UnsafeCell::new(ManuallyDrop::new(worker)),
             deque,
             blocks: Blocks::default(),
@@ -97,46 +92,10 @@ impl Seat {
         unsafe { &*self.worker.get() }
     }
 
-    /// Opens a fork that nobody else knows of. The answer is its place.
-    #[inline(always)]
-    pub(super) fn open(&self, job: JobRef) -> usize {
-        // SAFETY: the occupant alone touches the forks, and nothing in here calls back.
-        let forks = unsafe { &mut *self.forks.get() };
-        let place = forks.len();
-        forks.push(job);
-        place
-    }
-
-    /// Closes the newest fork. `true` if nobody else ever knew of it.
-    #[inline(always)]
-    pub(super) fn close(&self, place: usize) -> bool {
-        // SAFETY: as in `open`.
-        let forks = unsafe { &mut *self.forks.get() };
-        debug_assert_eq!(forks.len(), place + 1, "forks are closed newest first");
-        // SAFETY: it has at least `place` elements, and they need no drop.
-        unsafe { forks.set_len(place) };
-        if place >= self.public.get() {
-            return true;
-        }
-        self.public.set(place);
-        false
-    }
-
     /// Makes the oldest fork that nobody knows of public. `false` if there is none, or the deque is full.
+    #[inline]
     pub(super) fn publish(&self) -> bool {
-        let public = self.public.get();
-        // SAFETY: as in `open`.
-        let forks = unsafe { &*self.forks.get() };
-        match forks.get(public) {
-            Some(&job) => match self.worker().push(job) {
-                Ok(()) => {
-                    self.public.set(public + 1);
-                    true
-                }
-                Err(Full(_)) => false,
-            },
-            None => false,
-        }
+        self.forks.publish(|job| self.worker().push(job).is_ok())
     }
 
     /// The seat's own thread introduces itself.

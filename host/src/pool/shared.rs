@@ -75,7 +75,7 @@ impl Shared {
                 match taken {
                     Steal::Success(job) => {
                         // What was public is gone: the victim gives more, if it has more.
-                        victim.attention.store(true, Ordering::Relaxed);
+                        victim.forks.ask();
                         thief.counts.stolen.add(1);
                         return Some(job);
                     }

@@ -10,8 +10,7 @@
 
 use super::Policy;
 use super::context::Context;
-use super::latch::Latch;
-use super::seat::{Seat, Target};
+use super::seat::Seat;
 use super::shared::Shared;
 use divvy::sched::Wake;
 use std::sync::Arc;
@@ -41,16 +40,6 @@ pub(super) trait Goal {
     fn announce(&self, shared: &Arc<Shared>, seat: &Seat);
     /// Whether a guest may have the seat while its occupant sleeps.
     const HOME: bool = false;
-}
-
-impl Goal for Latch {
-    fn is_reached(&self, _: &Shared, _: bool) -> bool {
-        self.is_set()
-    }
-
-    fn announce(&self, shared: &Arc<Shared>, seat: &Seat) {
-        self.announce(|| Target::Seat(Arc::clone(shared), seat.index));
-    }
 }
 
 /// The goal of a worker that waits for nothing: the end of the pool.

@@ -4,14 +4,13 @@
 //! parallelism*, PLDI 2018, with the request of a thief in the place of the clock.
 
 use crate::pool::context::Context;
-use std::sync::atomic::Ordering;
 
 /// At a fork of a worker that has nothing public any more: publishes its oldest forks, one for each idle worker, and at
 /// least one.
 pub(in crate::pool) fn attend(cx: &Context<'_>) {
     let seat = cx.seat();
     // Before the look: a thief that takes something after it asks again.
-    seat.attention.store(false, Ordering::Relaxed);
+    seat.forks.answer();
     if !seat.stealer().is_empty() || seat.publish() {
         cx.shared.notify_fork(seat);
     }

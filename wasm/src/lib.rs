@@ -5,16 +5,19 @@
 
 #[cfg(feature = "conformance")]
 mod conformance;
-#[cfg(any(feature = "protection", feature = "scenes"))]
+#[cfg(any(feature = "protection", feature = "scenes", feature = "threads"))]
+#[allow(dead_code, reason = "each module of the page uses some of it")]
 mod number;
 #[cfg(feature = "protection")]
 mod protection;
 #[cfg(feature = "scenes")]
 mod scenes;
+#[cfg(feature = "threads")]
+mod threads;
 
 #[cfg(feature = "conformance")]
 pub use conformance::{digests, golden_digests};
-#[cfg(any(feature = "protection", feature = "scenes"))]
+#[cfg(any(feature = "protection", feature = "scenes", feature = "threads"))]
 pub use number::Wrong;
 #[cfg(feature = "protection")]
 pub use protection::{BreakerSim, ChainPlan, ChainSim, Coming, Deed, HedgingSim, HerdSim, LimiterSim};
@@ -23,3 +26,5 @@ pub use scenes::{
     ActivityKind, DispatchSim, EventKind, HotPartition, Place, RingPlan, RunTimes, StealingSim, Take,
     Traffic, Victim, policies, ring_algorithms,
 };
+#[cfg(feature = "threads")]
+pub use threads::{account, deal, hash_rounds, work};

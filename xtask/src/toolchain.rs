@@ -44,6 +44,9 @@ pub(crate) enum Library {
     Core,
     /// All of `std`, for wasm32.
     Std,
+    /// All of `std` for wasm32 with workers that share one memory. Nobody ships it: it is built from source by whichever
+    /// compiler there is.
+    SharedStd,
 }
 
 /// What this machine compiles with.
@@ -92,39 +95,54 @@ impl Toolchain {
         target: &str,
         library: Library,
     ) -> Result<Run, String> {
-        Ok(match self.compiler(target)? {
-            Compiler::Active => without_outer_flags(Run::new("cargo"))
-                .args([subcommand, "--target", target])
-                .env("CARGO_TARGET_DIR", &layout.target),
-            Compiler::Debian => without_outer_flags(Run::new(DEBIAN_CARGO))
+        let run = match (self.compiler(target)?, library) {
+            (Compiler::Active, Library::Core | Library::Std) => {
+                without_outer_flags(Run::new("cargo")).args([subcommand, "--target", target])
+            }
+            (Compiler::Active, Library::SharedStd) => {
+                if !self.sysroot.as_deref().is_some_and(has_source) {
+                    return Err("the active toolchain has no source of the standard library, which the workers that share \
+                                one memory take\n  `rustup component add rust-src` adds it"
+                        .into());
+                }
+                without_outer_flags(Run::new("cargo"))
+                    .args([subcommand, "--target", target, build_std(library)])
+                    .env("RUSTC_BOOTSTRAP", "1")
+            }
+            (Compiler::Debian, _) => without_outer_flags(Run::new(DEBIAN_CARGO))
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .args([subcommand, "--target", target, build_std(library)])
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env("RUSTC", DEBIAN_RUSTC)
-                .env("RUSTDOC", DEBIAN_RUSTDOC)
-                .env("CARGO_TARGET_DIR", debian_target(layout)),
-        })
+                .env("RUSTDOC", DEBIAN_RUSTDOC),
+        };
+        Ok(run.env("CARGO_TARGET_DIR", self.base_dir(layout, target, library)?))
     }
 
     /// The folder below which `cargo` puts what it builds for `target`.
-    pub(crate) fn target_dir(&self, layout: &Layout, target: &str) -> Result<PathBuf, String> {
-        let base = match self.compiler(target)? {
-            Compiler::Active => layout.target.clone(),
-            Compiler::Debian => debian_target(layout),
-        };
-        Ok(base.join(target))
+    pub(crate) fn target_dir(
+        &self,
+        layout: &Layout,
+        target: &str,
+        library: Library,
+    ) -> Result<PathBuf, String> {
+        Ok(self.base_dir(layout, target, library)?.join(target))
     }
-}
 
-/// Its own folder: two compilers in one would rebuild each other's work.
-fn debian_target(layout: &Layout) -> PathBuf {
-    layout.target.join("debian")
+    /// Its own folder for each compiler and kind of library: two in one would rebuild each other's work.
+    fn base_dir(&self, layout: &Layout, target: &str, library: Library) -> Result<PathBuf, String> {
+        Ok(match (self.compiler(target)?, library) {
+            (_, Library::SharedStd) => layout.target.join("shared"),
+            (Compiler::Active, _) => layout.target.clone(),
+            (Compiler::Debian, _) => layout.target.join("debian"),
+        })
+    }
 }
 
 fn build_std(library: Library) -> &'static str {
     match library {
         Library::Core => "-Zbuild-std=core",
-        Library::Std => "-Zbuild-std=std,panic_abort",
+        Library::Std | Library::SharedStd => "-Zbuild-std=std,panic_abort",
     }
 }
 
@@ -138,6 +156,10 @@ fn has_target(sysroot: &Path, target: &str) -> bool {
         return false;
     };
     files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+fn has_source(sysroot: &Path) -> bool {
+    sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()
 }
 
 fn debian() -> Result<(), String> {
@@ -219,6 +241,26 @@ mod tests {
         }
         let line = debian.cargo(&layout(), "build", THUMBV6M, Library::Core).unwrap().line();
         assert!(line.ends_with("-Zbuild-std=core"), "{line}");
+    }
+
+    #[test]
+    fn the_library_of_workers_that_share_a_memory_is_built_in_a_folder_of_its_own() {
+        let debian = Toolchain { sysroot: None, debian: Ok(()) };
+        let line = debian.cargo(&layout(), "build", WASM32, Library::SharedStd).unwrap().line();
+        assert!(line.contains("-Zbuild-std=std,panic_abort") && line.contains("target/shared"), "{line}");
+        let sysroot = std::env::temp_dir().join(format!("xtask-source-{}", std::process::id()));
+        let lib = sysroot.join("lib/rustlib").join(WASM32).join("lib");
+        std::fs::create_dir_all(&lib).unwrap();
+        std::fs::write(lib.join("libcore-0123.rlib"), "").unwrap();
+        let active = Toolchain { sysroot: Some(sysroot.clone()), debian: Err("none".into()) };
+        let error = active.cargo(&layout(), "build", WASM32, Library::SharedStd).unwrap_err();
+        assert!(error.contains("rustup component add rust-src"), "{error}");
+        let source = sysroot.join("lib/rustlib/src/rust/library/std");
+        std::fs::create_dir_all(&source).unwrap();
+        std::fs::write(source.join("Cargo.toml"), "").unwrap();
+        let line = active.cargo(&layout(), "build", WASM32, Library::SharedStd).unwrap().line();
+        assert!(line.contains("-Zbuild-std") && line.contains("RUSTC_BOOTSTRAP=1"), "{line}");
+        std::fs::remove_dir_all(sysroot).unwrap();
     }
 
     #[test]

@@ -14,14 +14,23 @@ const TYPES = {
 
 export const DIST = fileURLToPath(new URL("../dist", import.meta.url));
 
-/** Serves `folder`; answers the address and how to stop. */
-export async function serve(folder = DIST) {
+/** What lets a page share memory with its workers. */
+const ISOLATED = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
+/** Serves `folder`, cross-origin isolated or not; answers the address and how to stop. */
+export async function serve(folder = DIST, isolated = true) {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, "http://localhost").pathname);
     const file = join(folder, path.endsWith("/") ? "index.html" : path);
     try {
       const body = await readFile(file);
-      response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
+      response.writeHead(200, {
+        "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+        ...(isolated ? ISOLATED : {}),
+      });
       response.end(body);
     } catch {
       response.writeHead(404).end();

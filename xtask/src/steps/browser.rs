@@ -10,9 +10,21 @@ use crate::needs;
 use crate::run::Run;
 use crate::toolchain::{Compiler, Library, Toolchain, WASM32};
 
-/// The modules that the page loads: the crate's feature, and what the module is called.
-const MODULES: [(&str, &str); 3] =
-    [("scenes", "divvy"), ("protection", "protection"), ("conformance", "conformance")];
+/// The modules that the page loads: the crate's feature, what the module is called, and its library.
+const MODULES: [(&str, &str, Library); 4] = [
+    ("scenes", "divvy", Library::Std),
+    ("protection", "protection", Library::Std),
+    ("threads", "threads", Library::SharedStd),
+    ("conformance", "conformance", Library::Std),
+];
+/// A panic that stops at once, without text, makes a module little more than half as large. It takes a standard library
+/// built for it.
+const IMMEDIATE_ABORT: &str = "-Zunstable-options -Cpanic=immediate-abort";
+/// Instances of the module share one memory that comes from outside; each has a stack and thread-local data of its own.
+/// The compiler warns at each crate that `atomics` is not stable; what it says of our code, it says in other steps as well.
+const SHARED_MEMORY: &str = "-Awarnings -Ctarget-feature=+atomics,+bulk-memory,+mutable-globals -Clink-arg=--shared-memory \
+     -Clink-arg=--import-memory -Clink-arg=--max-memory=67108864 -Clink-arg=--export=__wasm_init_tls \
+     -Clink-arg=--export=__tls_size -Clink-arg=--export=__tls_align -Clink-arg=--export=__tls_base";
 
 /// Builds the modules, their glue and the page; each program goes through `execute`.
 pub(crate) fn build_playground(
@@ -20,18 +32,19 @@ pub(crate) fn build_playground(
     toolchain: &Toolchain,
     execute: &dyn Fn(Run) -> Result<(), String>,
 ) -> Result<(), String> {
-    for (feature, name) in MODULES {
-        let mut module = toolchain.cargo(layout, "build", WASM32, Library::Std)?;
+    for (feature, name, library) in MODULES {
+        let mut module = toolchain.cargo(layout, "build", WASM32, library)?;
         module =
             module.args(["--release", "-p", "divvy-wasm", "--no-default-features", "--features", feature]);
-        if toolchain.compiler(WASM32)? == Compiler::Debian {
-            // A panic that stops at once, without text, makes the module little more than half as large. It takes a
-            // standard library built for it.
-            module = module.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+        let is_built = library == Library::SharedStd || toolchain.compiler(WASM32)? == Compiler::Debian;
+        let flags = [(is_built, IMMEDIATE_ABORT), (library == Library::SharedStd, SHARED_MEMORY)];
+        let flags: Vec<&str> = flags.into_iter().filter_map(|(used, flag)| used.then_some(flag)).collect();
+        if !flags.is_empty() {
+            module = module.env("RUSTFLAGS", flags.join(" "));
         }
         execute(module.dir(&layout.root))?;
 
-        let wasm = toolchain.target_dir(layout, WASM32)?.join("release/divvy_wasm.wasm");
+        let wasm = toolchain.target_dir(layout, WASM32, library)?.join("release/divvy_wasm.wasm");
         let glue =
             ["run", "--quiet", "-p", "xtask", "--features", "glue", "--bin", "wasm-bindgen-glue", "--"];
         let out = layout.www().join("src/pkg");

@@ -54,6 +54,8 @@ export interface Stage<P> {
   readonly place: Place;
   /** Shows what follows from other parameters, at this moment. */
   begin(params: P, at: number): void;
+  /** Draws what `begin` has come to since, at this moment. */
+  relay(at: number): void;
   play(on: boolean): void;
   /** Whether a control has no effect. */
   disable(name: keyof P & string, disabled: boolean): void;
@@ -77,6 +79,10 @@ export function play<P extends { speed: number }>(place: Place, scene: Playing<P
     },
     place,
     begin,
+    relay: (at) => {
+      reel.goTo(at);
+      lay();
+    },
     play: (on) => player.setPlaying(on),
     disable: (name, disabled) => knobs.disable(name, disabled),
   };
@@ -114,7 +120,7 @@ export function play<P extends { speed: number }>(place: Place, scene: Playing<P
     knobs.show(params);
     show.begin(params);
     ask(place, question(params));
-    reel.goTo(Math.min(at, reel.end()));
+    reel.goTo(at);
     lay();
   }
 
@@ -127,7 +133,7 @@ export function play<P extends { speed: number }>(place: Place, scene: Playing<P
   // Colours on a canvas do not follow by themselves.
   const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", lay);
-  begin(params, start.time ?? (player.less && scene.endFirst ? reel.end() : 0));
+  begin(params, start.time ?? (player.less && scene.endFirst ? Infinity : 0));
   // A link to a moment shows that moment; who asked for less motion starts it by hand.
   if (start.time === undefined && !player.less) player.setPlaying(true);
   return () => {

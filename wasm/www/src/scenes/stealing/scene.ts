@@ -77,7 +77,7 @@ function build(view: Frame, stage: Stage<Params>): { show: Show<Params>; reel: R
   const reel: Reel = {
     now: () => run.now,
     end: () => end,
-    goTo: (time) => run.goTo(time),
+    goTo: (time) => run.goTo(Math.min(time, end)),
     step: () => run.step(),
     back: () => run.goTo(run.lengths.filter(({ at }) => at < run.now).at(-1)?.at ?? 0),
   };

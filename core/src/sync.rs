@@ -167,6 +167,19 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// A value that shares its cache line with nothing else, where there are cache lines to share: on machines of 64 bits. It
+/// takes two of them, as they are fetched in pairs.
+#[derive(Debug)]
+#[cfg_attr(all(target_pointer_width = "64", not(divvy_loom)), repr(align(128)))]
+pub(crate) struct Alone<T>(pub(crate) T);
+
+impl<T> core::ops::Deref for Alone<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// What a thread does after it lost a race for a word: longer and longer, up to 64 times, nothing at all, so that the
 /// others get on and the word's cache line stops moving. Bounded, so it changes no progress guarantee.
 #[derive(Debug)]

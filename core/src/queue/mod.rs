@@ -1,14 +1,15 @@
-//! Work that waits: between any number of threads ([`Mpmc`]), in a worker's own hands ([`Deque`]), or in order of
+//! Work that waits: between threads ([`Mpmc`], [`Spsc`]), in a worker's own hands ([`Deque`]), or in order of
 //! importance.
 //!
 //! | | who puts in | who takes out | order |
 //! |---|---|---|---|
 //! | [`Mpmc`] | anyone | anyone | first in, first out |
+//! | [`Spsc`] | one producer | one consumer | first in, first out |
 //! | [`Deque`] | its owner | its owner, and thieves from the old end | owner: last in or first in, first out; thieves: oldest first |
 //! | [`PriorityQueue`] | its owner | its owner | the highest level first, and waiting raises it |
 //! | [`TimerWheel`] | its owner | its owner | when their time has come, the earliest tick first |
 //!
-//! [`Mpmc`] and [`Deque`] are shared by reference and need compare-and-swap. Where a target has none (`thumbv6m`,
+//! [`Mpmc`], [`Spsc`] and [`Deque`] are shared by reference and need compare-and-swap. Where a target has none (`thumbv6m`,
 //! `riscv32imc`), they are absent unless feature `portable-atomic` or `critical-section` supplies it.
 
 use core::fmt;
@@ -27,6 +28,8 @@ pub use deque::{Deque, Fifo, Lifo, Sharing, Steal, Stealer, Worker};
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use mpmc::Mpmc;
 pub use priority::PriorityQueue;
+#[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
+pub use spsc::Spsc;
 pub use timer_wheel::TimerWheel;
 
 /// A capacity that the structure cannot have. Nothing was allocated.

@@ -17,6 +17,7 @@ mod ring;
 mod rounds;
 mod run;
 mod sketch;
+mod spsc;
 mod table;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ const BENCHES: &[Bench] = &[
         rounds: 21,
         run: mpmc::table,
     },
+    Bench { name: "spsc", about: "bounded queues from one thread to another", rounds: 21, run: spsc::table },
     Bench { name: "ring", about: "consistent hashing", rounds: 21, run: ring::table },
     Bench { name: "table", about: "consistent hashing without a circle", rounds: 21, run: table::table },
     Bench {

@@ -1,5 +1,6 @@
 //! The scenarios, one part of the core each.
 
+mod admission;
 mod affinity;
 mod anchor;
 mod annealed;
@@ -14,6 +15,7 @@ mod codel;
 mod concurrency;
 mod consistent;
 mod dag;
+mod deadline;
 mod deque;
 mod drive;
 mod energy;
@@ -51,6 +53,7 @@ mod prequal;
 mod priority;
 mod random;
 mod range;
+mod realtime;
 mod registry_all;
 mod regression;
 mod rendezvous;
@@ -67,6 +70,7 @@ mod sliding_log;
 mod slow_start;
 mod smooth;
 mod space_saving;
+mod spsc;
 mod stealing;
 mod subset;
 mod thompson;
@@ -134,10 +138,15 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "budget", run: budget::run },
     Scenario { name: "hedge", run: hedge::run },
     Scenario { name: "mpmc", run: mpmc::run },
+    Scenario { name: "spsc", run: spsc::run },
     Scenario { name: "deque", run: deque::run },
     Scenario { name: "priority", run: priority::run },
     Scenario { name: "dag", run: dag::run },
     Scenario { name: "sched", run: sched::run },
+    Scenario { name: "admission", run: admission::run },
+    Scenario { name: "edf", run: realtime::edf },
+    Scenario { name: "fixed-priority", run: realtime::fixed_priority },
+    Scenario { name: "sim-deadline", run: deadline::run },
     Scenario { name: "sim-stealing", run: stealing::run },
     Scenario { name: "sim-dispatch", run: sim_dispatch::run },
     Scenario { name: "herd", run: herd::run },

@@ -19,5 +19,14 @@ pub(super) fn run() -> u64 {
         }
         digest.feed(queue.is_empty().into());
     }
+    // Several at once.
+    for _ in 0..200 {
+        let mut items = [(); 12].map(|()| rng.next_u64()).into_iter();
+        digest.feed(queue.push_batch(&mut items) as u64);
+        digest.feed(queue.len() as u64);
+        for item in queue.pop_batch(rng.below(16) as usize) {
+            digest.feed(item);
+        }
+    }
     digest.finish()
 }

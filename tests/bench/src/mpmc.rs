@@ -123,9 +123,17 @@ pub(crate) fn table(rounds: u32) -> Result<String, String> {
     ];
     Ok([
         nanosecond_table("one thread, push and pop", rounds, alone),
-        nanosecond_table("one thread, 32 pushed, then 32 popped, by item (peers one by one)", rounds, batches),
+        nanosecond_table(
+            "one thread, 32 pushed, then 32 popped, by item (peers one by one)",
+            rounds,
+            batches,
+        ),
         nanosecond_table("two threads, each push and pop, by pair of both", rounds, two),
-        nanosecond_table("from one thread to another, up to 32 at once, by item (peers one by one)", rounds, passed),
+        nanosecond_table(
+            "from one thread to another, up to 32 at once, by item (peers one by one)",
+            rounds,
+            passed,
+        ),
     ]
     .join("\n"))
 }

@@ -6,14 +6,17 @@ mod anchor;
 mod annealed;
 mod balance_hash;
 mod balance_shared;
+mod bottleneck;
 mod breaker;
 mod breaker_shared;
 mod budget;
 mod bulkhead;
 mod c3;
+mod capacity;
 mod codel;
 mod concurrency;
 mod consistent;
+mod consolidate;
 mod dag;
 mod deadline;
 mod deque;
@@ -54,6 +57,7 @@ mod priority;
 mod random;
 mod range;
 mod realtime;
+mod redistribute;
 mod registry_all;
 mod regression;
 mod rendezvous;
@@ -62,6 +66,7 @@ mod ring_audit;
 mod rng;
 mod round_robin;
 mod sched;
+mod sched_policies;
 // With every protection in it, a chain takes more than the 4 KiB of stack that a scenario may have on the boards.
 #[cfg(test)]
 mod sim_chain;
@@ -143,6 +148,11 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "priority", run: priority::run },
     Scenario { name: "dag", run: dag::run },
     Scenario { name: "sched", run: sched::run },
+    Scenario { name: "sched-policies", run: sched_policies::run },
+    Scenario { name: "redistribute", run: redistribute::run },
+    Scenario { name: "capacity", run: capacity::run },
+    Scenario { name: "bottleneck", run: bottleneck::run },
+    Scenario { name: "consolidate", run: consolidate::run },
     Scenario { name: "admission", run: admission::run },
     Scenario { name: "edf", run: realtime::edf },
     Scenario { name: "fixed-priority", run: realtime::fixed_priority },

@@ -18,6 +18,7 @@ mod windows;
 
 pub use arrivals::{Arrivals, ArrivalsError};
 pub use chain::Chain;
+pub use deadline::Deadline;
 pub use dispatch::Dispatch;
 #[cfg(any(target_has_atomic = "32", feature = "portable-atomic"))]
 pub use herd::Herd;

@@ -80,6 +80,7 @@ mod stealing;
 mod subset;
 mod thompson;
 mod throttle;
+mod timer_wheel;
 mod traffic;
 mod ucb;
 mod weighted_least_loaded;
@@ -146,6 +147,7 @@ pub static ALL: &[Scenario] = &[
     Scenario { name: "spsc", run: spsc::run },
     Scenario { name: "deque", run: deque::run },
     Scenario { name: "priority", run: priority::run },
+    Scenario { name: "timer-wheel", run: timer_wheel::run },
     Scenario { name: "dag", run: dag::run },
     Scenario { name: "sched", run: sched::run },
     Scenario { name: "sched-policies", run: sched_policies::run },

@@ -52,9 +52,7 @@ impl<'w> Context<'w> {
     #[inline]
     pub fn should_split(&self) -> bool {
         match self.shared.policy {
-            Policy::Heartbeat => {
-                self.seat.forks.is_asked() && self.shared.somebody_is_idle()
-            }
+            Policy::Heartbeat => self.seat.forks.is_asked() && self.shared.somebody_is_idle(),
             Policy::Eager => self.shared.somebody_is_idle() && self.seat.stealer().is_empty(),
         }
     }

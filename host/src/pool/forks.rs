@@ -1,113 +1,150 @@
 //! The forks that a worker has open.
-#![allow(unsafe_code, reason = "a stack whose owner checks its end and a thief's wish in one comparison")]
+#![allow(unsafe_code, reason = "a list through the stack frames of its owner")]
 
-use super::job::JobRef;
-use std::cell::{Cell, UnsafeCell};
+use super::job::{Fork, JobRef};
+use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A stack of forks, oldest first, of which the first few are public: they are, or were, in the deque.
+/// The most forks that are published at once.
+const BATCH: usize = 16;
+/// One more fork is published for so many that nobody knows of.
+const STEPS: usize = 64;
+
+/// A list of forks, from the newest to the oldest. The oldest few are public: they are, or were, in the deque.
 ///
-/// What a fork costs is what [`Forks::open`] and [`Forks::close`] cost: whoever wants the worker's attention sets the
-/// limit of the stack to zero, so that the worker finds out where it would have looked anyway.
+/// What a fork costs is what [`Forks::open`] and [`Forks::close`] cost: three stores and three loads, none of which
+/// waits for one that was just made.
 pub(super) struct Forks {
-    /// How many there may be before the worker has to do something else first: make room, or [attend](Forks::open).
-    /// Written by anyone.
-    limit: AtomicUsize,
-    /// The rest is the worker's.
-    len: Cell<usize>,
-    public: Cell<usize>,
-    slots: UnsafeCell<Vec<JobRef>>,
+    /// Somebody wants the worker to publish a fork. Written by anyone.
+    asked: AtomicBool,
+    /// The worker's.
+    newest: Cell<*const Fork>,
 }
 
+/// The lowest bit of a link says that the fork which holds it is public.
+const PUBLIC: usize = 1;
+
 impl Forks {
-    pub(super) fn new() -> Self {
-        Self {
-            limit: AtomicUsize::new(0),
-            len: Cell::new(0),
-            public: Cell::new(0),
-            slots: UnsafeCell::new(Vec::with_capacity(64)),
-        }
+    pub(super) const fn new() -> Self {
+        Self { asked: AtomicBool::new(true), newest: Cell::new(ptr::null()) }
     }
 
     /// Opens a fork that nobody else knows of. `attend` is called after that where somebody asked for it.
+    ///
+    /// # Safety
+    ///
+    /// The fork is alive, and closed before it is gone and after all that are opened later.
     #[inline(always)]
-    pub(super) fn open(&self, job: JobRef, attend: impl FnOnce()) {
-        let place = self.len.get();
+    pub(super) unsafe fn open(&self, fork: *const Fork, attend: impl FnOnce()) {
+        // SAFETY: it is alive.
+        unsafe { (*fork).link() }.set(self.newest.get());
+        self.newest.set(fork);
         // Ordering: Relaxed: that somebody asked is all that is said.
-        if place >= self.limit.load(Ordering::Relaxed) {
-            self.open_attentively(job);
+        if self.asked.load(Ordering::Relaxed) {
             attend();
-        } else {
-            // SAFETY: the worker alone touches the slots. The limit is at most their capacity.
-            unsafe { (*self.slots.get()).as_mut_ptr().add(place).write(job) };
-            self.len.set(place + 1);
         }
     }
 
-    #[cold]
-    fn open_attentively(&self, job: JobRef) {
-        let len = self.len.get();
-        // SAFETY: the worker alone touches the slots, and nothing in here calls back.
-        let slots = unsafe { &mut *self.slots.get() };
-        // SAFETY: the slots below `len` were written.
-        unsafe { slots.set_len(len) };
-        slots.push(job);
-        self.len.set(len + 1);
-        if self.limit.load(Ordering::Relaxed) != 0 {
-            self.limit.store(slots.capacity(), Ordering::Relaxed);
-        }
-    }
-
-    /// Closes the newest fork. `true` if nobody else ever knew of it. As forks are closed newest first, also when
-    /// unwinding, the one that a frame closes is the one that it opened.
+    /// Closes the newest fork. `true` if nobody else ever knew of it.
+    ///
+    /// # Safety
+    ///
+    /// The fork is alive, and the newest that is open.
     #[inline(always)]
-    pub(super) fn close(&self) -> bool {
-        // It does not wrap: each call belongs to one of `open`.
-        let place = self.len.get().wrapping_sub(1);
-        self.len.set(place);
-        if place >= self.public.get() {
-            return true;
+    pub(super) unsafe fn close(&self, fork: *const Fork) -> bool {
+        debug_assert!(ptr::eq(self.newest.get(), fork), "forks are closed newest first");
+        // SAFETY: it is alive.
+        let link = unsafe { (*fork).link() }.get();
+        if link.addr() & PUBLIC == 0 {
+            self.newest.set(link);
+            true
+        } else {
+            self.newest.set(link.map_addr(|address| address & !PUBLIC));
+            false
         }
-        self.public.set(place);
-        false
     }
 
     /// Whether somebody wants the worker to publish a fork.
     #[inline]
     pub(super) fn is_asked(&self) -> bool {
-        self.limit.load(Ordering::Relaxed) == 0
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Wants the worker's attention at its next fork. Anyone.
     #[inline]
     pub(super) fn ask(&self) {
-        self.limit.store(0, Ordering::Relaxed);
+        // A load first: where it is set already, the line stays where it is.
+        if !self.is_asked() {
+            self.asked.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The worker attends. Whoever asks after this is heard at the next fork.
+    #[inline]
     pub(super) fn answer(&self) {
-        // SAFETY: the worker alone touches the slots.
-        self.limit.store(unsafe { (*self.slots.get()).capacity() }, Ordering::Relaxed);
+        self.asked.store(false, Ordering::Relaxed);
     }
 
-    /// Makes the oldest fork that nobody knows of public. `false` if there is none, or `give` refuses.
+    /// Makes the newest fork public, where all others are. `false` if `give` refuses.
     #[inline]
-    pub(super) fn publish(&self, give: impl FnOnce(JobRef) -> bool) -> bool {
-        let public = self.public.get();
-        if public == self.len.get() {
-            return false;
+    pub(super) fn publish_newest(&self, give: impl FnOnce(JobRef) -> bool) -> bool {
+        match NonNull::new(self.newest.get().cast_mut()) {
+            // SAFETY: the list holds forks that are open.
+            Some(fork) => unsafe { publish(fork, give) },
+            None => false,
         }
-        // SAFETY: the slots below `len` were written, and the worker alone touches them.
-        let job = unsafe { (*self.slots.get()).as_ptr().add(public).read() };
-        // SAFETY: it is a fork, and it is in no queue yet.
-        unsafe { job.arm() };
-        let given = give(job);
-        if given {
-            self.public.set(public + 1);
-        }
-        given
     }
+
+    /// Makes the oldest fork that nobody knows of public, or a few of the oldest if there are many, so that going along
+    /// the list costs no more than a fixed number of steps for each. `false` if there is none, or `give` refuses.
+    pub(super) fn publish_oldest(&self, mut give: impl FnMut(JobRef) -> bool) -> bool {
+        let private = || {
+            let mut at = self.newest.get();
+            std::iter::from_fn(move || {
+                let fork = NonNull::new(at.cast_mut())?;
+                // SAFETY: the list holds forks that are open.
+                let link = unsafe { fork.as_ref() }.link().get();
+                if link.addr() & PUBLIC != 0 {
+                    return None;
+                }
+                at = link;
+                Some(fork)
+            })
+        };
+        let mut count = 0;
+        let mut oldest = None;
+        for fork in private() {
+            count += 1;
+            oldest = Some(fork);
+        }
+        let Some(oldest) = oldest else { return false };
+        if count < STEPS {
+            // SAFETY: it is open.
+            return unsafe { publish(oldest, give) };
+        }
+        let batch = (1 + count / STEPS).min(BATCH);
+        let mut few = [oldest; BATCH];
+        for (place, fork) in few.iter_mut().zip(private().skip(count - batch)) {
+            *place = fork;
+        }
+        // SAFETY: they are open.
+        few[..batch].iter().rev().take_while(|fork| unsafe { publish(**fork, &mut give) }).count() > 0
+    }
+}
+
+/// # Safety
+///
+/// The fork is open, and was not published.
+unsafe fn publish(fork: NonNull<Fork>, give: impl FnOnce(JobRef) -> bool) -> bool {
+    // SAFETY: the caller's.
+    let (job, link) = unsafe { (Fork::arm(fork), fork.as_ref().link()) };
+    let given = give(job);
+    if given {
+        link.set(link.get().map_addr(|address| address | PUBLIC));
+    }
+    given
 }
 
 impl fmt::Debug for Forks {

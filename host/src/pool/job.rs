@@ -6,7 +6,7 @@
 
 use super::context::Context;
 use super::latch::{Latch, WorkerLatch};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -63,23 +63,38 @@ impl JobRef {
     }
 }
 
-/// How each `StackJob<WorkerLatch, _, _>` begins.
+/// How each `StackJob<WorkerLatch, _, _>` begins: what the worker that forked knows of it.
 #[repr(C)]
-struct Armed {
-    _header: Header,
+pub(super) struct Fork {
+    header: Header,
     latch: WorkerLatch,
 }
 
-impl JobRef {
-    /// Makes the latch of a fork ready to be set, before others know of it.
+impl Fork {
+    /// The fork that was opened before this one; the worker's.
+    #[inline(always)]
+    pub(super) const fn link(&self) -> &Cell<*const Self> {
+        self.latch.link()
+    }
+
+    /// Makes the latch ready to be set, before others know of the job.
     ///
     /// # Safety
     ///
-    /// It is a `StackJob<WorkerLatch, _, _>`, alive, and in no queue.
+    /// `this` points to the beginning of a `StackJob<WorkerLatch, _, _>` that is alive and in no queue.
     #[inline]
-    pub(super) unsafe fn arm(self) {
-        // SAFETY: the job begins like this; nobody else looks at it.
-        unsafe { self.0.cast::<Armed>().as_ref() }.latch.arm();
+    pub(super) unsafe fn arm(this: NonNull<Self>) -> JobRef {
+        // SAFETY: it is alive, and nobody else looks at it.
+        unsafe { this.as_ref() }.latch.arm();
+        JobRef(this.cast())
+    }
+}
+
+impl<F, R> StackJob<WorkerLatch, F, R> {
+    /// How the job begins. The pointer may reach the whole of it.
+    #[inline(always)]
+    pub(super) const fn as_fork(&self) -> *const Fork {
+        std::ptr::from_ref(self).cast()
     }
 }
 

@@ -35,11 +35,12 @@ impl<'w> Context<'w> {
     {
         let job = StackJob::new(WorkerLatch::new(), b);
         // SAFETY: `guard` closes the fork before the job is gone if `a` panics, and the lines after that otherwise.
-        self.seat.forks.open(unsafe { job.as_ref() }, || self.attend());
+        unsafe { self.seat.forks.open(job.as_fork(), || self.attend()) };
         let guard = Guard { cx: self, job: &job };
         let ra = a(guard.cx);
         let Guard { cx, .. } = &mut *mem::ManuallyDrop::new(guard);
-        if cx.seat.forks.close() {
+        // SAFETY: it was opened above, and what `a` opened was closed.
+        if unsafe { cx.seat.forks.close(job.as_fork()) } {
             // SAFETY: nobody else ever knew of the job.
             let b = unsafe { job.take() };
             return (ra, b(cx));
@@ -76,8 +77,8 @@ impl<'w> Context<'w> {
         F: FnOnce(&mut Context<'_>) -> R + Send,
         R: Send,
     {
-        // SAFETY: as in `settle`.
-        if self.seat.forks.close() || self.reclaim(unsafe { job.as_ref() }) {
+        // SAFETY: what `a` opened was closed while unwinding; the reference is compared, and not executed.
+        if unsafe { self.seat.forks.close(job.as_fork()) || self.reclaim(job.as_ref()) } {
             // SAFETY: the job is in no queue, and nobody executed it.
             drop(unsafe { job.take() });
             return;

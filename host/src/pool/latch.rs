@@ -1,12 +1,17 @@
 //! One event that one thread waits for.
-#![allow(unsafe_code, reason = "the latch may be gone as soon as it is set: the order of each access is said")]
+#![allow(
+    unsafe_code,
+    reason = "the latch may be gone as soon as it is set: the order of each access is said"
+)]
 
 use super::context::Context;
+use super::job::Fork;
 use super::seat::Seat;
 use super::shared::Shared;
 use super::sleep::Goal;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Thread;
@@ -26,31 +31,42 @@ const SET: u64 = 1;
 /// The waiter may sleep: this, and its seat.
 const WAITING: u64 = 2;
 
-/// Waited for by a worker of the same pool. It has no value before it is armed: most forks never are public, and to
-/// each of them a store counts.
-pub(super) struct WorkerLatch(UnsafeCell<MaybeUninit<AtomicU64>>);
+/// Waited for by a worker of the same pool. Its state has no value before it is armed: most forks never are public, and
+/// to each of them a store counts.
+#[repr(C)]
+pub(super) struct WorkerLatch {
+    /// The waiter's: the fork that it opened before.
+    link: Cell<*const Fork>,
+    state: UnsafeCell<MaybeUninit<AtomicU64>>,
+}
 
-// SAFETY: the cell is written when nobody else knows of the latch, and is an atomic after that.
+// SAFETY: `link` is the waiter's alone. `state` is written when nobody else knows of the latch, and is an atomic after
+// that.
 unsafe impl Sync for WorkerLatch {}
 
 impl WorkerLatch {
     #[inline(always)]
     pub(super) const fn new() -> Self {
-        Self(UnsafeCell::new(MaybeUninit::uninit()))
+        Self { link: Cell::new(ptr::null()), state: UnsafeCell::new(MaybeUninit::uninit()) }
+    }
+
+    #[inline(always)]
+    pub(super) const fn link(&self) -> &Cell<*const Fork> {
+        &self.link
     }
 
     /// Makes it ready, before others know of it.
     #[inline]
     pub(super) fn arm(&self) {
         // SAFETY: nobody else knows of it: its job is in no queue.
-        unsafe { (*self.0.get()).write(AtomicU64::new(PENDING)) };
+        unsafe { (*self.state.get()).write(AtomicU64::new(PENDING)) };
     }
 
     /// Called for jobs that were public only.
     #[inline]
     fn state(&self) -> &AtomicU64 {
         // SAFETY: the job was public, so its latch was armed.
-        unsafe { (*self.0.get()).assume_init_ref() }
+        unsafe { (*self.state.get()).assume_init_ref() }
     }
 }
 

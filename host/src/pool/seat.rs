@@ -92,10 +92,15 @@ impl Seat {
         unsafe { &*self.worker.get() }
     }
 
-    /// Makes the oldest fork that nobody knows of public. `false` if there is none, or the deque is full.
+    /// Makes the oldest fork that nobody knows of public, or a few. `false` if there is none, or the deque is full.
+    pub(super) fn publish_oldest(&self) -> bool {
+        self.forks.publish_oldest(|job| self.worker().push(job).is_ok())
+    }
+
+    /// Makes the newest fork public, where all others are. `false` if the deque is full.
     #[inline]
-    pub(super) fn publish(&self) -> bool {
-        self.forks.publish(|job| self.worker().push(job).is_ok())
+    pub(super) fn publish_newest(&self) -> bool {
+        self.forks.publish_newest(|job| self.worker().push(job).is_ok())
     }
 
     /// The seat's own thread introduces itself.

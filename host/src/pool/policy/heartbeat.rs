@@ -11,7 +11,7 @@ pub(in crate::pool) fn attend(cx: &Context<'_>) {
     let seat = cx.seat();
     // Before the look: a thief that takes something after it asks again.
     seat.forks.answer();
-    if !seat.stealer().is_empty() || seat.publish() {
+    if !seat.stealer().is_empty() || seat.publish_oldest() {
         cx.shared.notify_fork(seat);
     }
 }

@@ -19,6 +19,7 @@ mod run;
 mod sketch;
 mod spsc;
 mod table;
+mod timer;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench { name: "limit", about: "rate limiters", rounds: 21, run: limit::table },
     Bench { name: "partition", about: "cutting work", rounds: 21, run: partition::table },
+    Bench { name: "timer", about: "setting, cancelling and firing timers", rounds: 21, run: timer::table },
     Bench { name: "sketch", about: "counting heavy keys and values", rounds: 21, run: sketch::table },
     Bench { name: "hash", about: "XXH3-64", rounds: 21, run: hash::table },
 ];

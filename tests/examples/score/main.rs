@@ -22,6 +22,7 @@ mod retry;
 mod ring;
 mod sched;
 mod sketch;
+mod timer;
 mod weighted;
 mod zipf;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let figures: Vec<Figure> = [
         dag::figures(),
         priority::figures(),
+        timer::figures(),
         sched::figures(),
         breaker::figures(),
         limit::figures(),

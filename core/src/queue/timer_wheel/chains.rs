@@ -88,11 +88,7 @@ impl<T> Chains<T, crate::storage::Heap> {
 }
 
 impl<T, S: Shape> Chains<T, S> {
-    pub(super) const fn new(
-        headers: S::Slots<Header>,
-        entries: S::Slots<Entry<T>>,
-        block_bits: u32,
-    ) -> Self {
+    pub(super) const fn new(headers: S::Slots<Header>, entries: S::Slots<Entry<T>>, block_bits: u32) -> Self {
         Self { ends: S::ENDS, headers, entries, block_bits, free: NONE, fresh: 0 }
     }
 
@@ -136,7 +132,12 @@ impl<T, S: Shape> Chains<T, S> {
     /// Passes up to `most` places of the first block of the chain `slot` and hands the entries there to `each`: how many
     /// places, and whether the chain is empty now.
     #[inline]
-    pub(super) fn drain(&mut self, slot: usize, most: u32, mut each: impl FnMut(&mut Self, Entry<T>)) -> (u32, bool) {
+    pub(super) fn drain(
+        &mut self,
+        slot: usize,
+        most: u32,
+        mut each: impl FnMut(&mut Self, Entry<T>),
+    ) -> (u32, bool) {
         let end = self.ends.borrow()[slot];
         if end == 0 {
             return (0, true);
@@ -235,7 +236,8 @@ impl<T, S: Shape> Chains<T, S> {
                 let header = self.headers[block as usize];
                 assert_eq!(usize::from(header.slot), slot);
                 assert_eq!(self.headers[header.next as usize].previous, block);
-                let there = self.entries_of(block).1.iter().filter(|entry| entry.item.is_some()).count() as u32;
+                let there =
+                    self.entries_of(block).1.iter().filter(|entry| entry.item.is_some()).count() as u32;
                 assert_eq!(self.filled(block, last, end) - header.gone(), there);
                 lens.push(there);
                 if block == last {
@@ -245,7 +247,10 @@ impl<T, S: Shape> Chains<T, S> {
             }
             assert!(lens.iter().all(|len| *len > 0), "a block without entries");
             let inner = lens.get(1..lens.len() - 1).unwrap_or(&[]);
-            assert!(inner.windows(2).all(|pair| pair[0] + pair[1] > size), "blocks that should be one: {lens:?}");
+            assert!(
+                inner.windows(2).all(|pair| pair[0] + pair[1] > size),
+                "blocks that should be one: {lens:?}"
+            );
             used += lens.len();
             live += lens.iter().sum::<u32>() as usize;
         }

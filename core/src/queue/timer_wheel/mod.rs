@@ -56,7 +56,8 @@ impl Timer {
 /// Time is cut into ticks of one resolution. A timer fires at the first [`expire`](Self::expire) whose `now` has reached
 /// the first tick that does not begin before its deadline: never early, and never later than one tick after its deadline
 /// if somebody asks then. Timers fire in the order of their ticks, those of one tick in the order in which they were
-/// inserted. A deadline in the past counts as the latest tick at which the wheel has stood.
+/// inserted. A deadline in the past joins the tick at which the wheel stands, which is that of the last timer that fired,
+/// or the last tick at which there was nothing to fire.
 ///
 /// *When not to use it:* where timers must fire in the order of their deadlines within a tick, or for a handful of
 /// them, for which a [`PriorityQueue`](super::PriorityQueue) or an array is smaller.
@@ -139,7 +140,8 @@ impl<T, const N: usize> TimerWheel<T, Inline<N>> {
     #[must_use]
     pub const fn new(resolution: Duration) -> Self {
         const { assert!(N <= MAX_CAPACITY as usize, "timers are numbered in 31 bits") };
-        let chains = Chains::new(InlineSlots([Header::EMPTY; N]), InlineSlots([const { Entry::EMPTY }; N]), 0);
+        let chains =
+            Chains::new(InlineSlots([Header::EMPTY; N]), InlineSlots([const { Entry::EMPTY }; N]), 0);
         Self::from_parts(InlineSlots([Timer::EMPTY; N]), InlineSlots([0; N]), chains, resolution)
     }
 }
@@ -395,10 +397,12 @@ impl<T, S: Shape> TimerWheel<T, S> {
 
 impl<T, S: Shape> fmt::Debug for TimerWheel<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimerWheel").field("len", &self.len()).field("capacity", &self.capacity()).finish_non_exhaustive()
+        f.debug_struct("TimerWheel")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,313 @@
+//! The wheel beside a sorted map, under every clock there is.
+
+use super::*;
+use crate::storage::Heap;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use std::vec::Vec;
+
+const CAPACITY: u32 = 40;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// After so many nanoseconds, or before where that is negative.
+    Insert(i64),
+    InsertAt(u64),
+    /// One of the ids given so far, stale ones too.
+    Cancel(usize),
+    /// All that is due after so many nanoseconds.
+    Expire(u64),
+    /// In pieces of so many steps, with an insertion after each.
+    Advance(u64, u32),
+    Back(u64),
+}
+
+/// Distances of every order of magnitude.
+fn distance() -> impl Strategy<Value = u64> {
+    (any::<u64>(), 0u32..64).prop_map(|(number, shift)| number >> shift)
+}
+
+fn near() -> impl Strategy<Value = u64> {
+    (any::<u64>(), 44u32..64).prop_map(|(number, shift)| number >> shift)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => near().prop_map(|nanos| Step::Insert(nanos as i64)),
+        1 => near().prop_map(|nanos| Step::Insert(-(nanos as i64))),
+        2 => distance().prop_map(Step::InsertAt),
+        1 => (0u64..3).prop_map(|less| Step::InsertAt(u64::MAX - less)),
+        4 => (0usize..1_000).prop_map(Step::Cancel),
+        4 => near().prop_map(Step::Expire),
+        1 => distance().prop_map(Step::Expire),
+        2 => (near(), 1u32..5).prop_map(|(nanos, steps)| Step::Advance(nanos, steps)),
+        1 => distance().prop_map(Step::Back),
+    ]
+}
+
+/// What the wheel should do.
+struct Model {
+    /// By the instant at which it fires and the order of insertion.
+    timers: BTreeMap<(u128, u32), TimerId>,
+    keys: HashMap<TimerId, (u128, u32)>,
+    ids: Vec<(TimerId, u32)>,
+    resolution: u128,
+    inserted: u32,
+    latest: u64,
+    /// The latest instant at which the wheel is known to have stood.
+    stood: u128,
+}
+
+impl Model {
+    fn fires(&self, deadline: u64) -> u128 {
+        u128::from(deadline).div_ceil(self.resolution) * self.resolution
+    }
+
+    fn due(&self) -> bool {
+        let latest = u128::from(self.latest);
+        let first = self.timers.first_key_value();
+        first.is_some_and(|((fires, _), _)| *fires <= latest || self.latest == u64::MAX)
+    }
+
+    /// Inserts into both.
+    fn insert<S: Shape>(
+        &mut self,
+        wheel: &mut TimerWheel<u32, S>,
+        deadline: u64,
+    ) -> Result<(), TestCaseError> {
+        let item = self.inserted;
+        self.inserted += 1;
+        let full = self.timers.len() as u32 == CAPACITY;
+        if self.timers.is_empty() {
+            self.stood = self.stood.max(u128::from(self.latest) / self.resolution * self.resolution);
+        }
+        prop_assert_eq!(wheel.is_full(), full);
+        match wheel.insert(Instant::from_nanos(deadline), item) {
+            Ok(id) => {
+                prop_assert!(!full);
+                // A deadline in the past joins the tick at which the wheel stands, behind those that are there.
+                let key = (self.fires(deadline).max(self.stood), item);
+                prop_assert!(self.keys.insert(id, key).is_none(), "an id was given twice");
+                self.timers.insert(key, id);
+                self.ids.push((id, item));
+            }
+            Err(Full(back)) => prop_assert!(full && back == item),
+        }
+        Ok(())
+    }
+
+    fn expired(&mut self, item: u32) -> Result<(), TestCaseError> {
+        prop_assert!(self.due(), "{item} fired early");
+        let Some(((fires, expected), id)) = self.timers.pop_first() else { unreachable!("one is due") };
+        prop_assert_eq!(item, expected, "out of order");
+        self.keys.remove(&id);
+        self.stood = self.stood.max(fires);
+        Ok(())
+    }
+
+    fn check<S: Shape>(&self, wheel: &TimerWheel<u32, S>) -> Result<(), TestCaseError> {
+        prop_assert_eq!(wheel.len() as usize, self.timers.len());
+        let next =
+            self.timers.first_key_value().map(|((fires, _), _)| u64::try_from(*fires).unwrap_or(u64::MAX));
+        prop_assert_eq!(wheel.next_deadline(), next.map(Instant::from_nanos));
+        Ok(())
+    }
+}
+
+fn agrees_with_a_sorted_map<S: Shape>(
+    mut wheel: TimerWheel<u32, S>,
+    steps: Vec<Step>,
+) -> Result<(), TestCaseError> {
+    let mut model = Model {
+        timers: BTreeMap::new(),
+        keys: HashMap::new(),
+        ids: Vec::new(),
+        resolution: wheel.resolution().as_nanos(),
+        inserted: 0,
+        latest: 0,
+        stood: 0,
+    };
+    let mut passed = 0u32;
+    for step in steps {
+        match step {
+            Step::Insert(nanos) => model.insert(&mut wheel, model.latest.saturating_add_signed(nanos))?,
+            Step::InsertAt(deadline) => model.insert(&mut wheel, deadline)?,
+            Step::Cancel(index) => {
+                if model.ids.is_empty() {
+                    continue;
+                }
+                let (id, item) = model.ids[index % model.ids.len()];
+                let key = model.keys.remove(&id);
+                prop_assert_eq!(wheel.cancel(id), key.map(|_| item));
+                key.map(|key| model.timers.remove(&key));
+            }
+            Step::Expire(nanos) => {
+                model.latest = model.latest.saturating_add(nanos);
+                while let Some(item) = wheel.expire(Instant::from_nanos(model.latest)) {
+                    model.expired(item)?;
+                }
+                prop_assert!(!model.due(), "one is late");
+            }
+            Step::Advance(nanos, steps) => {
+                model.latest = model.latest.saturating_add(nanos);
+                loop {
+                    match wheel.advance(Instant::from_nanos(model.latest), steps) {
+                        Advance::Expired(item) => model.expired(item)?,
+                        Advance::Done => break,
+                        Advance::More => {
+                            passed += steps;
+                            model.check(&wheel)?;
+                        }
+                    }
+                }
+                prop_assert!(!model.due(), "one is late");
+            }
+            Step::Back(nanos) => {
+                // Whatever is due at the latest instant is gone by now, and an earlier one changes nothing.
+                let early = Instant::from_nanos(model.latest.saturating_sub(nanos));
+                while let Some(item) = wheel.expire(early) {
+                    model.expired(item)?;
+                }
+                prop_assert!(!model.due(), "one is late");
+            }
+        }
+        // The wheel stands where it last fired, or later if it had nothing to fire up to now.
+        model.stood = model.stood.max(u128::from(wheel.cursor) * model.resolution);
+        prop_assert!(model.stood <= u128::from(model.latest) || model.latest == u64::MAX);
+        model.check(&wheel)?;
+        wheel.chains.check();
+    }
+    // Each timer goes down less often than there are levels; a gap is passed at most once for each.
+    let levels = level_of::<S>(u64::MAX) + 1;
+    prop_assert!(passed <= 2 * model.inserted * levels + 64 * levels, "{passed} steps");
+    // Nothing is lost, however far away.
+    while let Some(item) = wheel.expire(Instant::MAX) {
+        model.latest = u64::MAX;
+        model.expired(item)?;
+    }
+    prop_assert!(model.timers.is_empty());
+    for (id, _) in model.ids {
+        prop_assert_eq!(wheel.cancel(id), None);
+    }
+    Ok(())
+}
+
+fn resolution() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        Just(Duration::from_nanos(1)),
+        (2u64..1_000).prop_map(Duration::from_nanos),
+        Just(Duration::from_millis(1)),
+        Just(Duration::MAX),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_inline_wheel_agrees_with_a_sorted_map(
+        resolution in resolution(),
+        steps in prop::collection::vec(step(), 0..250),
+    ) {
+        agrees_with_a_sorted_map(TimerWheel::<_, Inline<{ CAPACITY as usize }>>::new(resolution), steps)?;
+    }
+
+    #[test]
+    fn a_wheel_of_blocks_agrees_with_a_sorted_map(
+        resolution in resolution(),
+        block_bits in 0u32..4,
+        steps in prop::collection::vec(step(), 0..250),
+    ) {
+        agrees_with_a_sorted_map(TimerWheel::<_, Heap>::with_blocks(resolution, CAPACITY, block_bits), steps)?;
+    }
+
+    #[test]
+    fn ticks_are_quotients(nanos: u64, shift in 0u32..64, instant: u64) {
+        let ticks = Ticks::new(Duration::from_nanos(nanos >> shift));
+        let length = (nanos >> shift).max(1);
+        for instant in [instant, instant >> shift, u64::MAX, 0] {
+            let at = Instant::from_nanos(instant);
+            prop_assert_eq!(ticks.of(at), instant / length);
+            prop_assert_eq!(ticks.first_from(at), instant.div_ceil(length));
+            prop_assert_eq!(ticks.start(ticks.first_from(at)) >= at, true);
+        }
+    }
+}
+
+/// Adversaries for the stock of blocks: all but one of each block cancelled, over and over.
+#[test]
+fn blocks_suffice_when_gaps_are_everywhere() {
+    const TIMERS: u32 = 20_000;
+    let mut wheel = TimerWheel::<u32, Heap>::with_blocks(Duration::from_nanos(1), TIMERS, 4);
+    let mut rng = crate::rng::Xoshiro256PlusPlus::seed(3);
+    use crate::rng::Rng;
+    let mut ids = Vec::new();
+    for round in 0..30u64 {
+        while !wheel.is_full() {
+            let far = if round % 2 == 0 { 1 << 30 } else { u64::from(rng.below(1 << 20)) };
+            let deadline = Instant::from_nanos(wheel.latest.as_nanos() + far + u64::from(rng.below(70_000)));
+            ids.push(wheel.insert(deadline, 0).unwrap());
+        }
+        // The older a timer, the likelier that it stays: one in 16.
+        let mut index = 0;
+        ids.retain(|id| {
+            index += 1;
+            index % 16 == 0 || wheel.cancel(*id).is_none()
+        });
+        wheel.chains.check();
+        let now = wheel.latest.saturating_add(Duration::from_nanos(1_000));
+        while wheel.expire(now).is_some() {}
+    }
+}
+
+#[test]
+fn timers_of_one_tick_fire_in_order_of_insertion_from_whichever_level() {
+    let mut wheel = TimerWheel::<u32, Inline<300>>::new(Duration::from_micros(1));
+    // All within one tick, set from further and further away down to the tick itself.
+    let tick = 0x1234_5678u64;
+    for item in 0..300 {
+        let near = tick - (tick >> (item / 9).min(28));
+        assert_eq!(wheel.expire(Instant::from_micros(near)), None);
+        wheel.insert(Instant::from_nanos(tick * 1_000 - u64::from(item)), item).unwrap();
+    }
+    assert_eq!(wheel.next_deadline(), Some(Instant::from_micros(tick)));
+    let fired: Vec<u32> = core::iter::from_fn(|| wheel.expire(Instant::from_micros(tick))).collect();
+    assert_eq!(fired, (0..300).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_jump_over_centuries_takes_no_more_steps_than_levels() {
+    let mut wheel = TimerWheel::<u8, Inline<1>>::new(Duration::from_nanos(1));
+    for deadline in [1, 1 << 20, 1 << 40, (1 << 63) | 0x1234_5678_9abc_def0, u64::MAX] {
+        wheel.insert(Instant::from_nanos(deadline), 7).unwrap();
+        assert_eq!(wheel.expire(Instant::from_nanos(deadline - 1)), None);
+        let mut steps = 0;
+        let fired = loop {
+            match wheel.advance(Instant::from_nanos(deadline), 1) {
+                Advance::Expired(item) => break item,
+                Advance::More => steps += 1,
+                Advance::Done => panic!("it is due"),
+            }
+        };
+        assert_eq!(fired, 7);
+        assert!(steps < 16, "{steps} steps");
+    }
+}
+
+#[test]
+fn a_wheel_without_places_refuses_everything() {
+    let mut wheel = TimerWheel::<u8, Inline<0>>::new(Duration::from_secs(1));
+    assert_eq!(wheel.insert(Instant::ZERO, 1), Err(Full(1)));
+    assert_eq!((wheel.expire(Instant::MAX), wheel.next_deadline()), (None, None));
+    let mut wheel = TimerWheel::<u8, Heap>::with_capacity(Duration::from_secs(1), 0);
+    assert_eq!(wheel.insert(Instant::ZERO, 1), Err(Full(1)));
+    assert_eq!(wheel.cancel(TimerId { slot: 0, generation: 0 }), None);
+}
+
+#[test]
+fn it_is_as_small_as_it_says_and_fits_a_static() {
+    static WHEEL: TimerWheel<u32, Inline<24>> = TimerWheel::new(Duration::from_millis(1));
+    assert!(WHEEL.is_empty());
+    assert!(size_of_val(&WHEEL) <= 1_536 + 24 * (36 + size_of::<Option<u32>>()));
+    assert_eq!(size_of::<Entry<u32>>(), 12 + size_of::<Option<u32>>());
+    assert!(size_of::<TimerWheel<u64, Heap>>() <= 8_704);
+}

@@ -105,6 +105,11 @@ impl Model {
         Ok(())
     }
 
+    /// The wheel stands where it last fired, or later if it had nothing to fire up to there.
+    fn stands<S: Shape>(&mut self, wheel: &TimerWheel<u32, S>) {
+        self.stood = self.stood.max(u128::from(wheel.cursor) * self.resolution);
+    }
+
     fn check<S: Shape>(&self, wheel: &TimerWheel<u32, S>) -> Result<(), TestCaseError> {
         prop_assert_eq!(wheel.len() as usize, self.timers.len());
         let next =
@@ -150,12 +155,21 @@ fn agrees_with_a_sorted_map<S: Shape>(
             }
             Step::Advance(nanos, steps) => {
                 model.latest = model.latest.saturating_add(nanos);
+                let mut more = 0;
                 loop {
                     match wheel.advance(Instant::from_nanos(model.latest), steps) {
                         Advance::Expired(item) => model.expired(item)?,
                         Advance::Done => break,
                         Advance::More => {
                             passed += steps;
+                            model.stands(&wheel);
+                            more += 1;
+                            if more < 6 {
+                                // Beside one of those that are being moved.
+                                let keys = model.timers.keys().map(|(fires, _)| *fires);
+                                let beside = keys.take(more).last().unwrap_or(0);
+                                model.insert(&mut wheel, u64::try_from(beside).unwrap_or(u64::MAX))?;
+                            }
                             model.check(&wheel)?;
                         }
                     }
@@ -171,8 +185,7 @@ fn agrees_with_a_sorted_map<S: Shape>(
                 prop_assert!(!model.due(), "one is late");
             }
         }
-        // The wheel stands where it last fired, or later if it had nothing to fire up to now.
-        model.stood = model.stood.max(u128::from(wheel.cursor) * model.resolution);
+        model.stands(&wheel);
         prop_assert!(model.stood <= u128::from(model.latest) || model.latest == u64::MAX);
         model.check(&wheel)?;
         wheel.chains.check();

@@ -8,7 +8,7 @@ use divvy::queue::timer_wheel::{Advance, TimerId};
 use divvy::rng::{Rng, Xoshiro256PlusPlus};
 use divvy::storage::Inline;
 
-const TIMERS: usize = 24;
+const TIMERS: usize = 12;
 
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();

@@ -153,9 +153,9 @@ impl<T> TimerWheel<T, crate::storage::Heap> {
     #[must_use]
     pub fn with_capacity(resolution: Duration, capacity: u32) -> Self {
         let block_bits = match capacity {
-            ..1_024 => 0,
-            ..8_192 => 2,
-            ..262_144 => 4,
+            0..=1_023 => 0,
+            1_024..=8_191 => 2,
+            8_192..=262_143 => 4,
             _ => 5,
         };
         Self::with_blocks(resolution, capacity, block_bits)

@@ -22,7 +22,7 @@ use std::fs::File;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Run one command for each item, many at a time, as xargs -P and GNU parallel do.
@@ -42,7 +42,7 @@ pub(super) struct Args {
     words: Vec<OsString>,
 
     /// How many jobs run at the same time: N, 50%, +1 or -1 (of cores); 0 is all cores
-    #[arg(short, long, value_name = "N", value_parser = jobs, allow_hyphen_values = true, default_value = "0", hide_default_value = true)]
+    #[arg(short, long, visible_short_alias = 'P', value_name = "N", value_parser = jobs, allow_hyphen_values = true, default_value = "0", hide_default_value = true)]
     jobs: usize,
 
     /// Read items from the lines of FILE; several are combined. `-` is standard input
@@ -58,8 +58,8 @@ pub(super) struct Args {
     delimiter: Option<u8>,
 
     /// Cut each item at this text into {1}, {2}, ... (\t is understood)
-    #[arg(long, value_name = "TEXT", value_parser = separator, allow_hyphen_values = true)]
-    colsep: Option<Vec<u8>>,
+    #[arg(long, value_name = "TEXT", value_parser = columns, allow_hyphen_values = true)]
+    colsep: Option<Separator>,
 
     /// Give up to N items to each job
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), visible_short_alias = 'N')]
@@ -173,7 +173,7 @@ pub(super) struct Args {
     dry_run: bool,
 
     /// Draw a bar on the terminal; elsewhere a line every five seconds
-    #[arg(long, visible_alias = "bar")]
+    #[arg(long, visible_aliases = ["bar", "eta"])]
     progress: bool,
 
     /// Print each event as one line of JSON on standard output
@@ -268,6 +268,14 @@ fn character(text: &str) -> std::result::Result<u8, String> {
     }
 }
 
+/// What `--colsep` says.
+#[derive(Clone, Debug)]
+struct Separator(Vec<u8>);
+
+fn columns(text: &str) -> std::result::Result<Separator, String> {
+    separator(text).map(Separator)
+}
+
 /// A text with `\n`, `\t`, `\0`, `\\` and `\xHH`.
 fn separator(text: &str) -> std::result::Result<Vec<u8>, String> {
     let mut out = Vec::new();
@@ -317,6 +325,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         return Err(usage("-I needs a text to replace").help("such as -I % or -I ITEM"));
     }
     let template = Template::parse(&command, how, args.shell.as_bytes())?;
+    let tag = match (&args.tagstring, args.tag) {
+        (Some(text), _) => Some(pieces(text.as_bytes(), None)?),
+        (None, true) => Some(pieces(b"{}", None)?),
+        (None, false) => None,
+    };
+    if crate::process::find_program(&args.shell, None, Path::new("")).is_none() {
+        return Err(usage(format!("the shell `{}` is not an executable program", args.shell.display()))
+            .help("--shell takes a program that understands -c SCRIPT"));
+    }
     if args.pipe && (command.is_empty() || !sources.is_empty()) {
         return Err(usage("--pipe gives blocks of standard input to a command")
             .help("divvy map --pipe --block 1MiB 'sort | uniq -c' < FILE; leave ::: out"));
@@ -342,11 +359,6 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
         crate::process::set_mark(&mark);
     }
-    let tag = match (&args.tagstring, args.tag) {
-        (Some(text), _) => Some(pieces(text.as_bytes(), None)?),
-        (None, true) => Some(pieces(b"{}", None)?),
-        (None, false) => None,
-    };
     let mode = match (args.line_buffer, args.ungroup) {
         (true, _) => Mode::Lines,
         (_, true) => Mode::Mixed,
@@ -497,7 +509,13 @@ fn feed(args: &Args, given: &[Given], template: &Template, seed: u64) -> Result<
     let bytes = LINE.saturating_sub(fixed).max(1);
     let batch = Batch { items: per_job as usize, bytes, times: times.max(1) };
     let mut rng = Xoshiro256PlusPlus::seed(seed);
-    Inputs::new(groups, args.colsep.clone(), batch, args.shuf.then_some(&mut rng)).map(Feed::Items)
+    Inputs::new(
+        groups,
+        args.colsep.as_ref().map(|separator| separator.0.clone()),
+        batch,
+        args.shuf.then_some(&mut rng),
+    )
+    .map(Feed::Items)
 }
 
 fn standard_input() -> Result<File> {

@@ -78,7 +78,7 @@ impl Joblog {
                 .help("name a file that can be written, in a folder that exists")
         };
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !lock(&file) {
             return Err(Diagnostic::new(
                 Exit::Busy,
                 format!("another divvy map has the joblog {}", path.display()),
@@ -144,6 +144,17 @@ impl Joblog {
                 .help("make room, then go on with --resume")
         })
     }
+}
+
+/// A map that was killed while it started a job has the lock until that job's program begins, so one try is not enough.
+fn lock(file: &File) -> bool {
+    for _ in 0..200 {
+        if flock(file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 fn write_line(record: &Record, line: &mut Vec<u8>) {

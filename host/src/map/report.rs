@@ -38,7 +38,7 @@ pub(crate) struct Report {
     lines: bool,
     /// Nothing is said if there was no job.
     silent_if_empty: bool,
-    drawn: Option<Instant>,
+    drawn: Instant,
     failures: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Report {
             bar,
             lines: progress && !terminal,
             silent_if_empty,
-            drawn: None,
+            drawn: Instant::now(),
             failures: Vec::new(),
         }
     }
@@ -96,15 +96,11 @@ impl Report {
     /// When to call [`Report::draw`] next, if at all.
     pub(crate) fn next_draw(&self) -> Option<Instant> {
         let every = if self.bar.is_some() { DRAW_EVERY } else { LINE_EVERY };
-        let animated = self.bar.is_some() || self.lines;
-        animated.then(|| self.drawn.map_or_else(Instant::now, |drawn| drawn + every))
+        (self.bar.is_some() || self.lines).then(|| self.drawn + every)
     }
 
     pub(crate) fn draw(&mut self, now: Instant, status: Status, wall: Duration) {
-        if self.next_draw().is_none_or(|next| next > now) {
-            return;
-        }
-        let first = self.drawn.replace(now).is_none();
+        self.drawn = now;
         let left = left(status, wall);
         let mut text = format!("{} running", status.running);
         if status.failed > 0 {
@@ -123,14 +119,12 @@ impl Report {
             // The templates are constants; a wrong one would show the default bar.
             let style = ProgressStyle::with_template(template);
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("##-"));
-            match status.total {
-                Some(total) => bar.set_length(total),
-                None => bar.unset_length(),
-            }
-            bar.set_position(status.ended);
+            bar.update(|state| {
+                status.total.into_iter().for_each(|total| state.set_len(total));
+                state.set_pos(status.ended);
+            });
             bar.set_message(text);
-            bar.tick();
-        } else if !first {
+        } else {
             let of = status.total.map_or_else(String::new, |total| format!("/{total}"));
             note(&format!("{}{of} ended, {text}", status.ended));
         }

@@ -27,10 +27,7 @@ impl Engine<'_> {
             }
         }
         for (slot, exit) in ended {
-            let amid =
-                self.slots.iter().enumerate().any(|(other, running)| {
-                    other != slot && running.as_ref().is_some_and(Running::amid_line)
-                });
+            let amid = self.amid_line().is_some_and(|amid| amid != slot);
             let Some(running) = &mut self.slots[slot] else { continue };
             if amid || (running.phase != Phase::Running && process::group_lives(running.pid)) {
                 // Whatever else is in the group has the rest of the grace time; a line that another job is amid
@@ -43,10 +40,7 @@ impl Engine<'_> {
         for slot in 0..self.slots.len() {
             let Some(running) = &self.slots[slot] else { continue };
             let Some(exit) = running.ended else { continue };
-            let amid =
-                self.slots.iter().enumerate().any(|(other, running)| {
-                    other != slot && running.as_ref().is_some_and(Running::amid_line)
-                });
+            let amid = self.amid_line().is_some_and(|amid| amid != slot);
             if !amid && (running.phase == Phase::Running || running.drained()) {
                 self.take(slot, exit);
             }

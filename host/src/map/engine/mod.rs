@@ -195,6 +195,8 @@ pub(crate) struct Engine<'a> {
     back: VecDeque<Job>,
     seq: u64,
     all_read: bool,
+    /// How many jobs there are, if that was known at the beginning.
+    known_total: Option<u64>,
     /// The input has nothing yet.
     input_waits: bool,
     /// Nothing starts before this, or before a job ends.
@@ -235,8 +237,18 @@ impl<'a> Engine<'a> {
         };
         process::adopt_orphans();
         let jobs = options.jobs;
+        let known_total = match &feed {
+            Feed::Items(inputs) => inputs.total(),
+            Feed::Blocks(_) => None,
+        };
+        let mut outputs = Outputs::new(&options.tmpdir);
+        let file = outputs.take().map_err(|error| {
+            Diagnostic::system(format_args!("cannot keep outputs in {}", options.tmpdir.display()), error)
+                .help("name a folder that can be written with --tmpdir")
+        })?;
+        outputs.give_back(file, 0, false);
         Ok(Self {
-            outputs: Outputs::new(&options.tmpdir),
+            outputs,
             rng: Xoshiro256PlusPlus::seed(options.seed),
             order: options.keep_order.then(Order::new),
             options,
@@ -257,6 +269,7 @@ impl<'a> Engine<'a> {
             back: VecDeque::new(),
             seq: 0,
             all_read: false,
+            known_total,
             input_waits: false,
             held_until: None,
             last_start: None,
@@ -296,11 +309,7 @@ impl<'a> Engine<'a> {
     }
 
     fn total(&self) -> Option<u64> {
-        match &self.feed {
-            _ if self.all_read => Some(self.seq),
-            Feed::Items(inputs) => inputs.total(),
-            Feed::Blocks(_) => None,
-        }
+        if self.all_read { Some(self.seq) } else { self.known_total }
     }
 
     fn finished(&self) -> bool {
@@ -313,14 +322,10 @@ impl<'a> Engine<'a> {
         let now = Instant::now();
         let mut until: Option<Instant> = self.report.next_draw();
         let mut earlier = |time: Instant| until = Some(until.map_or(time, |until| until.min(time)));
-        let (mut draining, mut amid) = (false, None);
-        for (slot, running) in self.slots.iter().enumerate() {
-            let Some(running) = running else { continue };
+        let (mut draining, amid) = (false, self.amid_line());
+        for running in self.slots.iter().flatten() {
             self.deadline(running).into_iter().for_each(&mut earlier);
             draining |= running.ended.is_some();
-            if running.amid_line() {
-                amid = Some(slot);
-            }
         }
         if draining {
             earlier(now + DRAIN_WAIT);
@@ -366,11 +371,19 @@ impl<'a> Engine<'a> {
         }
         let mut last = None;
         for (slot, ready) in from.into_iter().zip(ready) {
-            if ready && last != Some(slot) {
+            if ready && last != Some(slot) && self.amid_line().is_none_or(|amid| amid == slot) {
                 last = Some(slot);
                 self.forward(slot);
             }
         }
+    }
+
+    /// The job that has written the beginning of a line and not its end: nobody else may write meanwhile.
+    fn amid_line(&self) -> Option<usize> {
+        if self.options.mode != Mode::Lines {
+            return None;
+        }
+        self.slots.iter().position(|running| running.as_ref().is_some_and(Running::amid_line))
     }
 
     fn hear(&mut self) {

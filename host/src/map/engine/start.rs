@@ -139,7 +139,13 @@ impl Engine<'_> {
             None => self.null.try_clone()?,
         };
         command.stdin(Stdio::from(input)).process_group(0);
-        let printed = self.printed(job, &mut command)?;
+        let printed = self.printed(job, &mut command).map_err(|error| {
+            if no_room(&error) {
+                error
+            } else {
+                io::Error::other(format!("its output cannot be kept: {error}"))
+            }
+        })?;
         let spawned = command.spawn().and_then(|child| process::id_of(&child));
         match spawned {
             Ok(pid) => Ok((pid, printed)),

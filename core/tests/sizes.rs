@@ -97,3 +97,20 @@ fn limits_are_as_large_as_documented() {
     #[cfg(target_pointer_width = "64")]
     assert_eq!((size_of::<Bulkhead>() - 16 * 24, size_of::<Throttle>() - 24 * 16), (88, 64));
 }
+
+#[test]
+fn what_schedules_is_as_large_as_documented() {
+    use divvy::sched::bottleneck::StageMeter;
+    use divvy::sched::capacity::CapacityEstimator;
+    use divvy::sched::consolidate::Consolidator;
+    use divvy::sched::redistribute::Plan;
+    use divvy::sched::{CancelToken, CancelTree};
+    assert_eq!((size_of::<CancelToken>(), size_of::<StageMeter>()), (8, 72));
+    assert!(size_of::<Consolidator>() <= 152);
+    assert_eq!(each(size_of::<CancelTree<Inline<200>>>(), size_of::<CancelTree<Inline<100>>>()), 12);
+    assert_eq!(
+        each(size_of::<CapacityEstimator<Inline<200>>>(), size_of::<CapacityEstimator<Inline<100>>>()),
+        32
+    );
+    assert_eq!(each(size_of::<Plan<Inline<200>>>(), size_of::<Plan<Inline<100>>>()), 20);
+}

@@ -155,3 +155,27 @@ fn limits_and_gates_can_do_what_others_can() {
     moves::<(Bulkhead<Inline<2>>, Throttle<Inline<2>>)>();
     is_shared::<(SharedBulkhead, Permit<'static>)>();
 }
+
+#[test]
+fn what_schedules_can_do_what_others_can() {
+    use divvy::sched::bottleneck::{Bottleneck, StageFigures, StageMeter, StageWindow};
+    use divvy::sched::capacity::{CapacityEstimator, Estimate, UnknownWorker};
+    use divvy::sched::consolidate::{ConsolidateConfig, ConsolidateError, Consolidator};
+    use divvy::sched::redistribute::{End, Move, Plan, PlanError, Rules, Summary};
+    use divvy::sched::{
+        CancelError, CancelScope, CancelToken, CancelTree, Cancelled, Groups, GroupsError, StealPolicy,
+        SubmitError, Take, Victim,
+    };
+    is_plain::<(StealPolicy, Victim, Take, Groups, CancelToken, Estimate, ConsolidateConfig)>();
+    is_plain::<(StageWindow, StageFigures, Bottleneck, Rules<'static>, Summary, End, Move)>();
+    is_error::<SubmitError<u8>>();
+    is_error::<Cancelled<u8>>();
+    is_error::<CancelError>();
+    is_error::<GroupsError>();
+    is_error::<UnknownWorker>();
+    is_error::<ConsolidateError>();
+    is_error::<PlanError>();
+    is_shared::<(CancelTree<Inline<2>>, CancelScope<'static, Inline<2>>)>();
+    moves::<(CapacityEstimator<Inline<2>>, Plan<Inline<2>>, StageMeter, Consolidator)>();
+    moves::<divvy::sched::Worker<'static, u8, Inline<2>, Inline<2>, Inline<2>>>();
+}

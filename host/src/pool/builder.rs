@@ -4,13 +4,15 @@ use super::context::Context;
 use super::current;
 use super::error::PoolError;
 use super::injector::Injector;
+use super::pin;
 use super::seat::Seat;
-use super::shared::Shared;
+use super::shared::{OPEN, Shared};
 use super::sleep::Closing;
 use super::{Policy, Pool};
 use divvy::sched::EventCount;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicU8, AtomicU32};
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -125,22 +127,50 @@ impl Builder {
             injector: Injector::new(self.queue_capacity)?,
             events: EventCount::with_capacity(threads).map_err(|_| PoolError::NoThreads)?,
             idle: AtomicU32::new(0),
-            closing: AtomicBool::new(false),
+            phase: AtomicU8::new(OPEN),
+            alive: Mutex::new(0),
+            ended: Condvar::new(),
             began: Instant::now(),
         });
+        let cores = if self.pin_cores { pin::cores()? } else { Vec::new() };
         let mut pool = Pool { shared, threads: Vec::with_capacity(threads) };
+        let (report, pinned) = mpsc::channel();
         for index in 0..threads {
             let shared = Arc::clone(&pool.shared);
+            let core = cores.get(index % cores.len().max(1)).copied();
+            let report = report.clone();
             let mut builder = thread::Builder::new().name(format!("{}-{index}", self.name));
             if let Some(bytes) = self.stack_size {
                 builder = builder.stack_size(bytes);
             }
+            *shared.alive.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            let ends = Ends(Arc::clone(&shared));
             let thread = builder
-                .spawn(move || work(&shared, index))
+                .spawn(move || {
+                    let _ends = ends;
+                    if let Some(core) = core {
+                        let _ = report.send(pin::pin_to(core));
+                    }
+                    work(&shared, index);
+                })
                 .map_err(|error| PoolError::Spawn(error.kind()))?;
             pool.threads.push(thread);
         }
+        drop(report);
+        if self.pin_cores {
+            pinned.iter().take(threads).collect::<Result<(), _>>()?;
+        }
         Ok(pool)
+    }
+}
+
+/// Tells that a thread has ended, or never began.
+struct Ends(Arc<Shared>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        *self.0.alive.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.ended.notify_all();
     }
 }
 

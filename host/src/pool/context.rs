@@ -4,10 +4,11 @@ use super::Policy;
 use super::job::JobRef;
 use super::policy;
 use super::seat::Seat;
-use super::shared::Shared;
+use super::shared::{DISCARD, Shared};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The worker that runs this code: through it, a fork costs almost nothing.
 ///
@@ -70,6 +71,9 @@ impl<'w> Context<'w> {
     /// Executes a job that was taken out of a queue.
     #[inline]
     pub(super) fn execute(&mut self, job: JobRef) {
+        if self.shared.phase.load(Ordering::Relaxed) == DISCARD && super::join::discard(job) {
+            return;
+        }
         self.seat.counts.processed.add(1);
         super::join::execute(self, job);
     }

@@ -4,7 +4,7 @@ use super::error::PoolError;
 use super::job::JobRef;
 use divvy::queue::Mpmc;
 use divvy::storage::{Full, Heap};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
@@ -67,9 +67,12 @@ impl Injector {
 
     fn take(&self, level: &Mpmc<JobRef, Heap>) -> Option<JobRef> {
         let job = level.pop();
-        // Ordering: SeqCst, with `wait_for_room`: who waits sees the room, or is seen here.
-        if job.is_some() && self.hopeful.load(Ordering::SeqCst) > 0 {
-            self.announce_room();
+        if job.is_some() {
+            // Ordering: SeqCst, with the fence in `wait_for_room`: who waits sees the room, or is seen here.
+            fence(Ordering::SeqCst);
+            if self.hopeful.load(Ordering::Relaxed) > 0 {
+                self.announce_room();
+            }
         }
         job
     }
@@ -84,15 +87,16 @@ impl Injector {
         if !waiting.iter().any(|other| other.will_wake(waker)) {
             waiting.push(waker.clone());
         }
-        // Ordering: SeqCst, as above.
-        self.hopeful.store(waiting.len() as u32, Ordering::SeqCst);
+        self.hopeful.store(waiting.len() as u32, Ordering::Relaxed);
+        // Ordering: SeqCst, between this and the look for room that follows.
+        fence(Ordering::SeqCst);
     }
 
     #[cold]
     fn announce_room(&self) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let wakers = std::mem::take(&mut *waiting);
-        self.hopeful.store(0, Ordering::SeqCst);
+        self.hopeful.store(0, Ordering::Relaxed);
         drop(waiting);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -130,3 +130,9 @@ pub(super) fn execute(cx: &mut Context<'_>, job: JobRef) {
     // SAFETY: the caller took it out of a queue, where it was once.
     unsafe { job.execute(cx) }
 }
+
+/// Drops a job that the caller took out of a queue. `false` if somebody's stack waits for it.
+pub(super) fn discard(job: JobRef) -> bool {
+    // SAFETY: as in `execute`.
+    unsafe { job.discard() }
+}

@@ -24,11 +24,13 @@ mod job;
 mod join;
 mod latch;
 mod par;
+mod pin;
 mod policy;
 mod run;
 mod scope;
 mod seat;
 mod shared;
+mod shutdown;
 mod sleep;
 mod spawn;
 mod stats;
@@ -41,14 +43,14 @@ pub use injector::Priority;
 pub use par::{Chunked, Chunking, Items};
 pub use policy::Policy;
 pub use scope::Scope;
+pub use shutdown::Unfinished;
 pub use spawn::{Handle, JoinError};
 pub use stats::WorkerStats;
 
 use shared::Shared;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 /// Threads that work on what they are given, and steal from each other.
 ///
@@ -104,25 +106,6 @@ impl Pool {
     /// What each worker did so far.
     pub fn stats(&self) -> Vec<WorkerStats> {
         self.shared.seats.iter().map(|seat| seat.counts.read()).collect()
-    }
-
-    /// Ends the threads when nothing is left to do.
-    fn close(&mut self) {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        self.shared.wake_all();
-        for thread in self.threads.drain(..) {
-            // A task that owned the pool ends it from within: that thread cannot wait for itself.
-            if thread.thread().id() != thread::current().id() {
-                let _ = thread.join();
-            }
-        }
-    }
-}
-
-impl Drop for Pool {
-    /// Finishes what was spawned, then ends the threads.
-    fn drop(&mut self) {
-        self.close();
     }
 }
 

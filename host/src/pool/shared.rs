@@ -8,11 +8,19 @@ use super::seat::Seat;
 use divvy::queue::Steal;
 use divvy::sched::EventCount;
 use divvy::storage::Heap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 /// How many jobs a worker takes from its own deque before it looks into the injector first.
 const FAIRNESS: u32 = 61;
+
+/// Work comes.
+pub(super) const OPEN: u8 = 0;
+/// No more work comes: what there is is finished.
+pub(super) const FINISH: u8 = 1;
+/// No more work comes: what did not begin is dropped, except what others wait for.
+pub(super) const DISCARD: u8 = 2;
 
 pub(super) struct Shared {
     pub(super) policy: Policy,
@@ -21,8 +29,11 @@ pub(super) struct Shared {
     pub(super) events: EventCount<Heap>,
     /// Low half: how many occupants sleep (or are about to). High half: how many look for work.
     pub(super) idle: AtomicU32,
-    /// No more work comes: workers leave when there is none.
-    pub(super) closing: AtomicBool,
+    /// Whether workers leave when there is no work, and what they do with what is queued.
+    pub(super) phase: AtomicU8,
+    /// How many threads have not ended.
+    pub(super) alive: Mutex<usize>,
+    pub(super) ended: Condvar,
     pub(super) began: Instant,
 }
 

@@ -11,7 +11,7 @@
 use super::Policy;
 use super::context::Context;
 use super::seat::Seat;
-use super::shared::Shared;
+use super::shared::{OPEN, Shared};
 use divvy::sched::Wake;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -47,7 +47,7 @@ pub(super) struct Closing;
 
 impl Goal for Closing {
     fn is_reached(&self, shared: &Shared, idle: bool) -> bool {
-        idle && shared.closing.load(Ordering::Acquire)
+        idle && shared.phase.load(Ordering::Acquire) != OPEN
     }
 
     fn announce(&self, _: &Arc<Shared>, _: &Seat) {}

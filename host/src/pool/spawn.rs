@@ -152,6 +152,41 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Spawns a task at a priority from async code, and waits for its result; while there is no room, the runtime's
+    /// thread is free for other tasks.
+    ///
+    /// What blocks or computes for long belongs here, as in tokio's `spawn_blocking`, which has one priority and a thread per
+    /// call. To drop the future before the task is queued is to drop the call; after that, the task runs on by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`] if the task panicked, or the pool was shut down.
+    pub async fn spawn_async<F, R>(&self, priority: Priority, call: F) -> Result<R, JoinError>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let mut call = Some(call);
+        let handle = std::future::poll_fn(|cx| {
+            let mut registered = false;
+            loop {
+                match self.try_spawn(priority, call.take().expect("it is given back where there is no room"))
+                {
+                    Ok(handle) => return Poll::Ready(handle),
+                    Err(Full(back)) => call = Some(back),
+                }
+                if registered {
+                    return Poll::Pending;
+                }
+                self.shared.injector.wait_for_room(cx.waker());
+                registered = true;
+            }
+        });
+        handle.await.await
+    }
+}
+
 impl<R> Handle<R> {
     /// Waits for the result. A worker of a pool does other work meanwhile.
     ///

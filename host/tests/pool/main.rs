@@ -1,7 +1,10 @@
 //! The pool of threads, as its users see it.
 
+mod awaited;
 mod fork;
+mod idle;
 mod scope;
+mod shutdown;
 mod spawn;
 
 use divvy_host::pool::{Policy, Pool};

@@ -165,7 +165,7 @@ fn many_threads_share_a_pool() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn maps_and_sums_are_those_of_one_thread(

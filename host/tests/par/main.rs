@@ -2,6 +2,7 @@
 
 mod bed;
 mod drops;
+mod examples;
 mod iterators;
 mod loops;
 mod map_reduce;

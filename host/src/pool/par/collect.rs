@@ -48,9 +48,18 @@ impl<'a, I: Items, R: Send, F: Fn(I::Item) -> R + Sync> Body for Map<'a, I, R, F
         };
         let places = places.into_slice();
         let mut filled = Filled { start: places.as_mut_ptr().cast(), len: 0, owned: PhantomData };
-        for (item, place) in items.zip(places) {
-            place.write((self.f)(item));
-            filled.len += 1;
+        if mem::needs_drop::<R>() {
+            for (item, place) in items.zip(places) {
+                place.write((self.f)(item));
+                filled.len += 1;
+            }
+        } else {
+            // Nothing would be dropped if `f` panicked, so nothing is counted on the way.
+            let len = places.len();
+            for (item, place) in items.zip(places) {
+                place.write((self.f)(item));
+            }
+            filled.len = len;
         }
         match before {
             Some(before) => self.combine(before, filled),

@@ -125,7 +125,7 @@ fn equal_parts<B: Body>(
 
 /// Gives away all open forks, which otherwise become public one at a time, when the one before was taken.
 fn publish_all(cx: &Context<'_>) {
-    while cx.seat().publish() {}
+    while cx.seat().publish_oldest() {}
     cx.shared.notify();
 }
 

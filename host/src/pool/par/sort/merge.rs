@@ -1,7 +1,7 @@
 //! The stable sort: leaves sorted in place, then merged in parallel, to and fro between the list and a buffer.
 #![allow(unsafe_code, reason = "items are moved bit by bit; each block says where the one valid copy is")]
 
-use super::SERIAL;
+use super::{SERIAL, is_sorted_already};
 use crate::pool::{Context, Pool};
 use std::cmp::Ordering;
 use std::mem;
@@ -14,6 +14,9 @@ pub(super) fn sort<T: Send>(pool: &Pool, list: &mut [T], compare: &(impl Fn(&T, 
     let threads = pool.threads();
     if list.len() <= SERIAL || threads == 1 {
         return list.sort_by(compare);
+    }
+    if is_sorted_already(list, compare) {
+        return;
     }
     // Powers of four: an even number of merges ends in the list, not in the buffer.
     let mut leaves = 4;

@@ -1,5 +1,6 @@
 //! Sorting, stable and not, with the standard library's sorts at the leaves.
 
+mod leaf;
 mod merge;
 mod quick;
 
@@ -9,11 +10,24 @@ use std::cmp::Ordering;
 /// A slice up to this length is sorted where it is: some tens of microseconds, about what waking a thread takes.
 const SERIAL: usize = 4_096;
 
+/// Whether `list` is sorted after a look at it: it was, or it fell strictly and is now turned around. On another list the
+/// look ends after a few items.
+fn is_sorted_already<T>(list: &mut [T], compare: &impl Fn(&T, &T) -> Ordering) -> bool {
+    if list.is_sorted_by(|a, b| compare(a, b).is_le()) {
+        return true;
+    }
+    let falls = list.is_sorted_by(|a, b| compare(a, b).is_gt());
+    if falls {
+        list.reverse();
+    }
+    falls
+}
+
 impl Pool {
     /// Sorts `list`; equal items keep their order.
     ///
     /// A merge sort: the threads sort parts of the list by [`slice::sort_by`] and merge them, again in parts. A list that is
-    /// sorted is found to be so in one pass.
+    /// sorted, or reversed, is found to be so in one pass.
     ///
     /// *When not to use it:* where nobody can tell equal items apart; [`par_sort_unstable`](Self::par_sort_unstable) needs no
     /// second list.
@@ -32,7 +46,7 @@ impl Pool {
     ///
     /// # Complexity
     ///
-    /// *O*(*n* log *n*) comparisons, *O*(*n*) on sorted lists; room for *n* items while merging, and for up to *n* while the parts
+    /// *O*(*n* log *n*) comparisons, *O*(*n*) on sorted and reversed lists; room for *n* items while merging, and for up to *n* while the parts
     /// are sorted.
     ///
     /// # Panics
@@ -72,7 +86,8 @@ impl Pool {
     ///
     /// # Complexity
     ///
-    /// *O*(*n* log *n*) comparisons, *O*(*n*) on sorted and reversed lists. No memory that grows with the list.
+    /// *O*(*n* log *n*) comparisons, *O*(*n*) on sorted and reversed lists. No memory that grows with the list, except for parts
+    /// that are nearly sorted: to merge the few items that are not takes room for the part.
     ///
     /// # Panics
     ///

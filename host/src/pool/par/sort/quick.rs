@@ -1,6 +1,6 @@
 //! The unstable sort: a quicksort whose partitions run in parallel too.
 
-use super::SERIAL;
+use super::{SERIAL, is_sorted_already, leaf};
 use crate::pool::{Context, Pool};
 use std::cmp::Ordering;
 use std::mem;
@@ -23,14 +23,17 @@ pub(super) fn sort<T: Send + Sync>(
     if list.len() <= SERIAL || threads == 1 {
         return list.sort_unstable_by(compare);
     }
-    // Sorted and reversed lists, which the leaves would find in parts only. On others this ends after a few items.
-    if list.is_sorted_by(|a, b| compare(a, b).is_le()) {
+    // The leaves would find this in parts only.
+    if is_sorted_already(list, compare) {
         return;
     }
-    if list.is_sorted_by(|a, b| compare(a, b).is_gt()) {
-        return list.reverse();
-    }
-    let quick = Quick { compare, leaf: (list.len() / (threads * LEAVES_PER_THREAD)).max(SERIAL / 2) };
+    // A list that is nearly sorted is cut into equal parts, and each takes about as long: so one for each thread does, with
+    // some allowance for the cut.
+    let leaf = match leaf::looks_nearly_sorted(list, compare) {
+        true => list.len() / threads + list.len() / (4 * threads),
+        false => list.len() / (threads * LEAVES_PER_THREAD),
+    };
+    let quick = Quick { compare, leaf: leaf.max(SERIAL / 2) };
     let depth = 2 * list.len().ilog2();
     pool.run(|cx| quick.sort(cx, list, None, depth));
 }
@@ -49,7 +52,7 @@ impl<C> Quick<'_, C> {
         loop {
             // No progress: the leaves' sort has a bound of its own.
             if list.len() <= self.leaf || depth == 0 {
-                return list.sort_unstable_by(self.compare);
+                return leaf::sort(list, self.compare);
             }
             depth -= 1;
             let pivot = self.choose_pivot(list);

@@ -1,0 +1,18 @@
+//! The examples run, and check themselves.
+
+#[path = "../../examples/message_passing.rs"]
+mod message_passing;
+#[path = "../../examples/shared_memory.rs"]
+mod shared_memory;
+
+#[test]
+fn messages_pass_through_bounded_channels() {
+    for _ in 0..5 {
+        message_passing::main();
+    }
+}
+
+#[test]
+fn counts_are_the_same_however_they_are_shared() {
+    shared_memory::main().unwrap();
+}

@@ -5,7 +5,9 @@
 
 #[cfg(feature = "conformance")]
 mod conformance;
-#[cfg(any(feature = "protection", feature = "scenes", feature = "threads"))]
+#[cfg(feature = "deadlines")]
+mod deadlines;
+#[cfg(any(feature = "deadlines", feature = "protection", feature = "scenes", feature = "threads"))]
 #[allow(dead_code, reason = "each module of the page uses some of it")]
 mod number;
 #[cfg(feature = "protection")]
@@ -17,7 +19,9 @@ mod threads;
 
 #[cfg(feature = "conformance")]
 pub use conformance::{digests, golden_digests};
-#[cfg(any(feature = "protection", feature = "scenes", feature = "threads"))]
+#[cfg(feature = "deadlines")]
+pub use deadlines::{DeadlineSim, Order};
+#[cfg(any(feature = "deadlines", feature = "protection", feature = "scenes", feature = "threads"))]
 pub use number::Wrong;
 #[cfg(feature = "protection")]
 pub use protection::{BreakerSim, ChainPlan, ChainSim, Coming, Deed, HedgingSim, HerdSim, LimiterSim};

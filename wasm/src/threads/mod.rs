@@ -88,7 +88,7 @@ fn crew(seed: f64, workers: f64, half: bool, tasks: &[f64]) -> Result<Crew, Wron
     let seed = whole("seed", seed, 0, MAX_SEED)?;
     let workers = whole("workers", workers, 1, MAX_WORKERS)? as u32;
     let count = tasks.len() / COLUMNS;
-    if count == 0 || count > MAX_TASKS || tasks.len() % COLUMNS != 0 {
+    if count == 0 || count > MAX_TASKS || !tasks.len().is_multiple_of(COLUMNS) {
         return Err(
             format!("tasks has {} numbers; give 1 to {MAX_TASKS} rows of {COLUMNS}", tasks.len()).into()
         );

@@ -14,6 +14,7 @@ try {
   await start([
     ...([stealing, ring, rings, race, hot, stale, slow] as const),
     { name: "parallel", load: async () => (await import("./scenes/parallel/scene.js")).parallel },
+    { name: "deadline", load: async () => (await import("./scenes/deadline/scene.js")).load() },
     ...["breaker", "limiter", "hedging", "cascade", "retry-storm", "herd"].map((name) => ({
       name,
       // A module of their own, too: who looks at a ring does not wait for it.

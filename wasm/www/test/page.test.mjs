@@ -48,6 +48,7 @@ test("the links lead to every scene, and each keeps its state", async () => {
       "hot",
       "stale",
       "slow",
+      "deadline",
       "breaker",
       "limiter",
       "hedging",
@@ -132,7 +133,13 @@ test("the code is small enough to send", async () => {
   const names = (await readdir(assets)).filter((name) => /\.(js|wasm)$/.test(name));
   const bytes = { first: await compressed(names.filter((name) => first.has(name))) };
   // These come when the reader comes to them.
-  const most = { first: 200_000, protection: 200_000, threads: 40_000, conformance: 450_000 };
+  const most = {
+    first: 200_000,
+    protection: 200_000,
+    threads: 40_000,
+    deadlines: 60_000,
+    conformance: 450_000,
+  };
   for (const name of Object.keys(most).slice(1)) {
     const files = names.filter((file) => file.startsWith(name));
     assert.ok(!files.some((file) => first.has(file)), `${name} comes with the first page`);

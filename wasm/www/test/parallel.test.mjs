@@ -39,7 +39,7 @@ test("real workers run every task once, and the page shows what they did", async
     assert.equal(now, run.end, "who asked for less motion sees the result");
     holds(run, 4);
     assert.ok(run.steals.length > 0 && alone > 0);
-    const rows = await cells(page, "#stats");
+    const rows = await cells(page, "#crew");
     rows.forEach(([name, processed, stolen, attempts, slept], worker) => {
       const { sleeps, ...account } = run.accounts[worker];
       assert.equal(name, String(worker));
@@ -55,6 +55,7 @@ test("real workers run every task once, and the page shows what they did", async
     assert.equal((await cells(page, "#speedup")).length, 4);
     assert.equal(page.workers().length, 0, "the workers ended with the run");
     assert.equal(await written(page), `${LINK}&t=${Math.round(now * 1e6) / 1e6}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 1180);
     await shoot(page, "parallel");
   });
 });
@@ -73,7 +74,7 @@ test("knobs run again, the picture goes back and forth, and the first page does 
     await ran(page);
     const { run } = await summary(page);
     holds(run, 2);
-    assert.equal((await cells(page, "#stats")).length, 2);
+    assert.equal((await cells(page, "#crew")).length, 2);
     await page.locator("#take input[value=one]").check();
     await ran(page);
     await page.waitForFunction(
@@ -171,7 +172,7 @@ test("without isolation the simulation is shown, and said to be one", async () =
     assert.ok(Math.abs(alone * 20 - simulated.alone) < 1e-3);
     assert.match(await page.textContent("#say"), /^In the simulation, four workers finish 100 tasks/);
     await page.locator("#workers").fill("8");
-    assert.equal((await cells(page, "#stats")).length, 8);
+    assert.equal((await cells(page, "#crew")).length, 8);
     assert.deepEqual(problems, []);
     await shoot(page, "parallel-simulated");
   } finally {

@@ -11,10 +11,11 @@ use crate::run::Run;
 use crate::toolchain::{Compiler, Library, Toolchain, WASM32};
 
 /// The modules that the page loads: the crate's feature, what the module is called, and its library.
-const MODULES: [(&str, &str, Library); 4] = [
+const MODULES: [(&str, &str, Library); 5] = [
     ("scenes", "divvy", Library::Std),
     ("protection", "protection", Library::Std),
     ("threads", "threads", Library::SharedStd),
+    ("deadlines", "deadlines", Library::Std),
     ("conformance", "conformance", Library::Std),
 ];
 /// A panic that stops at once, without text, makes a module little more than half as large. It takes a standard library

@@ -3,7 +3,7 @@
 import { html } from "../dom.js";
 import { MAX_SEED } from "../params.js";
 
-type Value = number | string | readonly string[];
+export type Value = number | string | readonly unknown[];
 
 interface Named<P> {
   name: keyof P & string;
@@ -46,9 +46,15 @@ export interface Seed<P> extends Named<P> {
   kind: "seed";
 }
 
-export type Control<P> = Choice<P> | Select<P> | Range<P> | Several<P> | Seed<P>;
+/** What only one scene has. */
+export interface Own<P> extends Named<P> {
+  kind: "own";
+  make(change: (value: Value) => void): Knob;
+}
 
-interface Knob {
+export type Control<P> = Choice<P> | Select<P> | Range<P> | Several<P> | Seed<P> | Own<P>;
+
+export interface Knob {
   element: HTMLElement;
   show(value: Value): void;
   /** What the control says; `undefined` where it holds nothing that will do. */
@@ -112,6 +118,8 @@ function make<P>(control: Control<P>, change: (value: Value) => void): Knob {
       return several(control);
     case "seed":
       return seed(control, change);
+    case "own":
+      return control.make(change);
   }
 }
 

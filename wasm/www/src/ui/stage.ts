@@ -36,7 +36,7 @@ export interface Playing<P> {
   keys?: readonly [string, string][];
   speeds: Speeds;
   question(params: P): string;
-  /** Other parameters show their run from the start, not from the moment that was shown. */
+  /** Other parameters show another run: from its start, not from the moment that was shown. */
   fromStart?: boolean;
   /** Parameters that can be computed with. */
   mend?(params: P): P;
@@ -111,9 +111,11 @@ export function play<P extends { speed: number }>(place: Place, scene: Playing<P
   );
   const knobs = new Knobs(view.knobs, controls, (next) => {
     const resume = player.playing;
-    begin(next, scene.fromStart ? 0 : reel.now());
+    begin(next, scene.fromStart ? first() : reel.now());
     player.setPlaying(resume);
   });
+
+  const first = () => (player.less && scene.endFirst ? Infinity : 0);
 
   function begin(next: P, at: number): void {
     params = mend(next);
@@ -133,7 +135,7 @@ export function play<P extends { speed: number }>(place: Place, scene: Playing<P
   // Colours on a canvas do not follow by themselves.
   const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", lay);
-  begin(params, start.time ?? (player.less && scene.endFirst ? Infinity : 0));
+  begin(params, start.time ?? first());
   // A link to a moment shows that moment; who asked for less motion starts it by hand.
   if (start.time === undefined && !player.less) player.setPlaying(true);
   return () => {

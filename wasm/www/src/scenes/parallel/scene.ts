@@ -50,7 +50,7 @@ export const parallel: Scene = {
 
 function build(view: Frame, stage: Stage<Params>): { show: Show<Params>; reel: Reel } {
   const [mode, timeline] = parts(view, "mode", "timeline");
-  const stats = result(view.results, "stats", "Who did what, up to now");
+  const stats = result(view.results, "crew", "Who did what, up to now");
   const speed = result(view.results, "speedup", "Beside one worker");
   const again = html("button", { type: "button", id: "again" }, "Run again");
   again.addEventListener("click", () => {

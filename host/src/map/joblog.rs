@@ -16,6 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const HEADER: &str = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\tKey\n";
 
+/// A record holds a command, which the system bounds to less.
+const LONGEST: u64 = 8 << 20;
+
 /// Which jobs of an earlier run are left out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Resume {
@@ -179,8 +182,7 @@ fn read(file: &File, path: &Path, ended: &mut HashMap<u64, Count>) -> Result<u64
     let (mut line, mut whole, mut number) = (Vec::new(), 0, 0);
     loop {
         line.clear();
-        // A record holds a command, which the system bounds; what is longer is no joblog.
-        let read = reader.by_ref().take(8 << 20).read_until(b'\n', &mut line).map_err(|error| {
+        let read = reader.by_ref().take(LONGEST).read_until(b'\n', &mut line).map_err(|error| {
             Diagnostic::new(Exit::Store, format!("cannot read the joblog {}: {error}", path.display()))
         })?;
         number += 1;
@@ -189,6 +191,9 @@ fn read(file: &File, path: &Path, ended: &mut HashMap<u64, Count>) -> Result<u64
                 "only a joblog that divvy map wrote can be resumed; remove the file, or leave out --resume, to begin anew",
             )
         };
+        if read as u64 == LONGEST {
+            return Err(bad("this line is no record of a job"));
+        }
         if line.last() != Some(&b'\n') {
             return if number == 1 && !HEADER.as_bytes().starts_with(&line) {
                 Err(bad("this is not a joblog"))

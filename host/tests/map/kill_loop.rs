@@ -51,14 +51,12 @@ fn nothing_recorded_runs_again_and_nothing_is_lost() {
             std::thread::sleep(Duration::from_micros(rng.below_u64(120_000)));
             _ = child.kill();
             let status = child.wait().unwrap();
-            // What was left running is ended by the next run; here nobody else may write.
-            std::thread::sleep(Duration::from_millis(20));
-            let now = count(bed.lines("ran").into_iter().skip(ran));
-            for (item, times) in &now {
+            // What was not recorded may have been left running and write before the next run ends it.
+            for (item, times) in count(bed.lines("ran").into_iter().skip(ran)) {
                 let wanted = if item == "item7" { 2 } else { 1 };
-                let done = before.get(item).copied().unwrap_or(0);
+                let done = before.get(&item).copied().unwrap_or(0);
                 assert!(
-                    done + times <= wanted,
+                    done < wanted,
                     "{item} was recorded {done} times and ran {times} times more (seed {seed})"
                 );
             }

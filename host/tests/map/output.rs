@@ -52,6 +52,15 @@ fn lines_are_shown_as_they_come() {
 }
 
 #[test]
+fn an_endless_background_process_does_not_hold_the_lines_back() {
+    let bed = Bed::new();
+    let job = "echo {}; (while [ ! -e go ]; do echo background; done) & [ {} = a ] || touch go";
+    let ended = bed.map(&["--lb", "-j1", job, ":::", "a", "b"]).code(0);
+    let jobs: Vec<&str> = ended.out.lines().filter(|line| *line != "background").collect();
+    assert_eq!(jobs, ["a", "b"]);
+}
+
+#[test]
 fn long_lines_do_not_mix_either() {
     let bed = Bed::new();
     // Lines longer than what is held back of a line.

@@ -1,5 +1,8 @@
-//! `divvy run` beside the programs that it is used instead of: how much does it cost to start a command that does
-//! nothing?
+//! `divvy run` and `divvy map` beside the programs that they are used instead of: how much does it cost to start a
+//! command that does nothing?
+//!
+//! Given exactly one argument, `true` of the GNU tools loads its locale, which takes it half as long again. So each
+//! program that gives its item to the command is measured with the item and without.
 
 use crate::machine::version;
 use crate::rounds::{Contender, Samples, interleave};
@@ -54,12 +57,15 @@ fn measure(rounds: u32, work: &Path) -> Result<String, String> {
         ("parallel", "parallel", "--version"),
     ] {
         match version(program, argument) {
-            Some(_) => runners.push(match program {
-                "make" => Box::new(Make),
-                "xargs" => Box::new(Xargs),
-                "ninja" => Box::new(Ninja),
-                _ => Box::new(Parallel),
-            }),
+            Some(_) => match program {
+                "make" => runners.push(Box::new(Make)),
+                "xargs" => {
+                    runners.push(Box::new(Xargs { item: false }));
+                    runners.push(Box::new(Xargs { item: true }));
+                }
+                "ninja" => runners.push(Box::new(Ninja)),
+                _ => runners.push(Box::new(Parallel)),
+            },
             None => {
                 eprintln!("bench: {program} is not installed; to measure it too: apt-get install {package}");
                 missing.push((program.to_owned(), "not installed"));
@@ -68,7 +74,15 @@ fn measure(rounds: u32, work: &Path) -> Result<String, String> {
     }
     let divvy = divvy_binary()?;
     runners.push(Box::new(Divvy { binary: divvy.clone(), shell: false }));
-    runners.push(Box::new(Divvy { binary: divvy, shell: true }));
+    runners.push(Box::new(Divvy { binary: divvy.clone(), shell: true }));
+    runners.push(Box::new(Map { binary: divvy.clone(), name: Map::PLAIN, options: &[], item: false }));
+    runners.push(Box::new(Map { binary: divvy.clone(), name: Map::ITEM, options: &[], item: true }));
+    runners.push(Box::new(Map {
+        binary: divvy,
+        name: Map::JOBLOG,
+        options: &["--joblog", "log"],
+        item: false,
+    }));
 
     // A wrong figure is worse than none: whoever does not run every command is not measured.
     let mut measured = Vec::new();
@@ -138,6 +152,20 @@ fn measure(rounds: u32, work: &Path) -> Result<String, String> {
             table += &format!("; and is no slower than `make -j2`: {ratio:.2}, {}", verdict(ratio <= 1.0));
         }
         table += ". It wrote each end to its store, fsync included; make, xargs and parallel keep no record of theirs.\n";
+    }
+    if let Some(map) = of(Map::PLAIN) {
+        let verdict = |met| if met { "met" } else { "MISSED" };
+        table += "\nGoal: `divvy map` is";
+        if let Some(make) = make {
+            let ratio = ratio(map, make);
+            table += &format!(" no slower than `make -j2`: {ratio:.2}, {};", verdict(ratio <= 1.0));
+        }
+        if let Some(parallel) = of(Parallel.name()) {
+            let ratio = parallel.beside(map, |theirs, mine| theirs / mine);
+            table +=
+                &format!(" at least 8 times faster than GNU parallel: {ratio:.1}, {}", verdict(ratio >= 8.0));
+        }
+        table += ".\n";
     }
     Ok(table)
 }
@@ -260,11 +288,19 @@ fn write_lines(dir: &Path, tasks: u32) -> io::Result<()> {
     fs::write(dir.join("lines"), (0..tasks).map(|task| format!("{task}\n")).collect::<String>())
 }
 
-struct Xargs;
+/// The same, each line a command.
+fn write_commands(dir: &Path, tasks: u32, command: &str) -> io::Result<()> {
+    fs::write(dir.join("lines"), format!("{command}\n").repeat(tasks as usize))
+}
+
+struct Xargs {
+    /// Whether the command gets the line.
+    item: bool,
+}
 
 impl Runner for Xargs {
     fn name(&self) -> &str {
-        "xargs -P2 -n1"
+        if self.item { "xargs -P2 -n1, the item as an argument" } else { "xargs -P2 -I@" }
     }
 
     fn prepare(&self, dir: &Path, _command: &str) -> io::Result<()> {
@@ -272,7 +308,8 @@ impl Runner for Xargs {
     }
 
     fn run(&self, dir: &Path, command: &str) -> io::Result<()> {
-        finish(Command::new("xargs").args(["-P2", "-n1", command]).stdin(File::open(dir.join("lines"))?), dir)
+        let how = if self.item { "-n1" } else { "-I@" };
+        finish(Command::new("xargs").args(["-P2", how, command]).stdin(File::open(dir.join("lines"))?), dir)
     }
 }
 
@@ -287,12 +324,45 @@ impl Runner for Parallel {
         FEW_TASKS
     }
 
-    fn prepare(&self, dir: &Path, _command: &str) -> io::Result<()> {
-        write_lines(dir, self.tasks())
+    fn prepare(&self, dir: &Path, command: &str) -> io::Result<()> {
+        write_commands(dir, self.tasks(), command)
+    }
+
+    fn run(&self, dir: &Path, _command: &str) -> io::Result<()> {
+        finish(Command::new("parallel").arg("-j2").stdin(File::open(dir.join("lines"))?), dir)
+    }
+}
+
+struct Map {
+    binary: PathBuf,
+    name: &'static str,
+    options: &'static [&'static str],
+    /// Whether the command gets the line.
+    item: bool,
+}
+
+impl Map {
+    const PLAIN: &str = "divvy map -j2";
+    const ITEM: &str = "divvy map -j2, the item as an argument";
+    const JOBLOG: &str = "divvy map -j2 --joblog";
+}
+
+impl Runner for Map {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn prepare(&self, dir: &Path, command: &str) -> io::Result<()> {
+        if self.item { write_lines(dir, self.tasks()) } else { write_commands(dir, self.tasks(), command) }
     }
 
     fn run(&self, dir: &Path, command: &str) -> io::Result<()> {
-        finish(Command::new("parallel").args(["-j2", command]).stdin(File::open(dir.join("lines"))?), dir)
+        let mut map = Command::new(&self.binary);
+        map.args(["map", "-j2"]).args(self.options).stdin(File::open(dir.join("lines"))?);
+        if self.item {
+            map.arg(command);
+        }
+        finish(&mut map, dir)
     }
 }
 

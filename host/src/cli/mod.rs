@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod map;
+mod measure;
 mod plan;
 mod run;
 mod sim;
@@ -23,6 +24,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Map(Box<map::Args>),
+    Measure(measure::Args),
     Sim(sim::Args),
     Plan(plan::Args),
 }
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Map(args) => map::run(*args),
+        Command::Measure(args) => measure::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Plan(args) => plan::run(args),
     };

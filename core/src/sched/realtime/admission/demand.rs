@@ -164,10 +164,9 @@ fn where_the_load_is_below(set: Set<'_>) -> Option<u64> {
     u64::try_from((u128::from(ahead) << 64) / spare).ok()?.checked_add(1)
 }
 
-/// From here on the demand is what it was a hyperperiod before, and at most a hyperperiod more; `None` if that is too long.
+/// From here on nothing new comes: in a hyperperiod more, the demand grows by at most that. `None` if it is too long.
 fn where_it_repeats(set: Set<'_>) -> Option<u64> {
-    let longest = set.iter().map(|(_, task)| task.deadline).max()?;
-    common_period(set.iter().map(|(_, task)| task.period))?.checked_add(longest)?.checked_add(1)
+    common_period(set.iter().map(|(_, task)| task.period))?.checked_add(1)
 }
 
 /// The execution time of all jobs that arrive and have their deadlines within `time`, and what blocks them.

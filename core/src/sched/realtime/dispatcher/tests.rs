@@ -194,6 +194,29 @@ proptest! {
         prop_assert!(busy >= begun);
     }
 
+    /// Jobs that all arrive at once, in any order: Graham's list scheduling.
+    #[test]
+    fn any_order_is_within_two_less_one_over_m_of_the_best(costs in prop::collection::vec(1u64..12, 1..8), m in 1u32..5) {
+        fn optimum(costs: &[u64], loads: &mut Vec<u64>, best: u64) -> u64 {
+            let Some((cost, rest)) = costs.split_first() else {
+                return best.min(loads.iter().copied().max().unwrap_or(0));
+            };
+            (0..loads.len()).fold(best, |best, part| {
+                loads[part] += cost;
+                let with = optimum(rest, loads, best);
+                loads[part] -= cost;
+                with
+            })
+        }
+        let mut core = Dispatcher::<Heap, Heap>::with_capacity(Policy::FixedPriority, m, 8, 8);
+        for cost in &costs {
+            core.insert(at(0), task(*cost, 1 << 60)).unwrap();
+        }
+        let done = dispatched(&mut core, 1_000).into_iter().map(|done| done.2).max().unwrap();
+        let (best, m) = (optimum(&costs, &mut vec![0; m as usize], u64::MAX), u64::from(m));
+        prop_assert!(best <= done && m * done <= (2 * m - 1) * best, "{done} for {best}");
+    }
+
     /// Whatever is called in whatever order: no panic, no job ends twice, and the account adds up.
     #[test]
     fn no_order_of_calls_breaks_the_account(

@@ -151,6 +151,39 @@ test("a worker that fails is said, and the next run may go well", async () => {
   }
 });
 
+test("a worker that never answers is given up, and the next run may go well", async () => {
+  const server = await serve();
+  const own = await launch({ reducedMotion: "reduce" });
+  try {
+    const page = await own.context.newPage();
+    await page.route(/\/worker-[^/]*\.js$/, (route) =>
+      route.fulfill({
+        contentType: "text/javascript",
+        headers: { "cross-origin-embedder-policy": "require-corp" },
+        body: "onmessage = () => {}",
+      }),
+    );
+    await page.clock.install();
+    await page.goto(`${server.url}${LINK}`);
+    while (page.workers().length === 0) await page.waitForTimeout(20);
+    await page.clock.fastForward(29_000);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.ran), undefined);
+    await page.clock.fastForward(2_000);
+    await ran(page, "false");
+    assert.match(
+      await page.textContent("#say"),
+      /^The run failed: the workers did not finish within 30 seconds/,
+    );
+    assert.equal(page.workers().length, 0);
+    await page.unroute(/\/worker-[^/]*\.js$/);
+    await page.click("#again");
+    await ran(page);
+  } finally {
+    await own.close();
+    await server.close();
+  }
+});
+
 test("without isolation the simulation is shown, and said to be one", async () => {
   const server = await serve(undefined, false);
   const own = await launch({ reducedMotion: "reduce" });
@@ -162,6 +195,7 @@ test("without isolation the simulation is shown, and said to be one", async () =
     assert.equal(await page.locator("#mode").getAttribute("data-mode"), "simulation");
     const { run, alone } = await summary(page);
     assert.equal(run.real, false);
+    assert.equal(await page.locator("#again").count(), 0);
     holds(run, 4);
     const simulated = await module(page, (library) => {
       const sim = new library.StealingSim(3, 4, 100, 70, "half", "random", 100);

@@ -34,7 +34,6 @@ export interface Mark {
   row: number;
   at: number;
   other?: number;
-  label?: string;
 }
 
 export interface Chart {
@@ -43,7 +42,7 @@ export interface Chart {
   rows: readonly Row[];
   bars: readonly Bar[];
   marks: readonly Mark[];
-  /** Times to draw a line down at. */
+  /** Times to draw a line down at, as far as the axis goes. */
   lines: readonly { time: number; label: string; kind: "bound" | "alone" }[];
   /** How to write a time below the axis. */
   write: (time: number) => string;
@@ -143,7 +142,7 @@ export class Gantt {
     return TOP + row * this.pitch + this.above;
   }
 
-  private mark({ kind, row, at, other, label }: Mark): SVGGElement {
+  private mark({ kind, row, at, other }: Mark): SVGGElement {
     const x = this.scale.x(at);
     const y = this.y(row);
     const mark = svg("g", {
@@ -178,11 +177,10 @@ export class Gantt {
       case "preempted":
         mark.append(svg("path", { d: `M${x} ${y}l-3.5 4l3.5 4l-3.5 4l3.5 4l-3.5 4l3.5 4` }));
     }
-    if (label !== undefined) mark.append(svg("text", { class: "count", x: x + 5, y: y - 5 }, label));
     return mark;
   }
 
-  private frame({ lines, write }: Chart, bottom: number): SVGGElement {
+  private frame({ domain, lines, write }: Chart, bottom: number): SVGGElement {
     const frame = svg("g", { class: "frame" });
     const { width } = this.scale;
     for (const time of ticks(this.scale)) {
@@ -199,6 +197,7 @@ export class Gantt {
       );
     }
     for (const { time, label, kind } of lines) {
+      if (time > domain) continue;
       const x = this.scale.x(time);
       const end = x > width / 2;
       frame.append(

@@ -16,6 +16,9 @@ import { question, sentence, speedTable, statsTable, type Results } from "./word
 /** Before a run begins that a knob asked for: while the knob moves, nothing runs. */
 const SETTLE = 200;
 
+/** How far beyond the end the axis goes to show the end of one worker, in ends: further, and the blocks become slivers. */
+const WIDEST = 3;
+
 const CONTROLS: readonly Control<Params>[] = [
   { kind: "range", name: "workers", label: "Workers", low: 2, high: 8 },
   { kind: "range", name: "share", label: "Tasks on worker 0", low: 0, high: TASKS },
@@ -58,12 +61,13 @@ function build(view: Frame, stage: Stage<Params>): { show: Show<Params>; reel: R
     start(stage.params, 0);
     stage.relay(0);
   });
-  view.controls.append(html("div", { class: "player" }, again));
   const chart = new Gantt(timeline);
   const why = obstacle();
   mode.textContent = why
     ? `This is the simulation: ${why}.`
     : "Real: each row is a Web Worker that runs the library's scheduler on a memory shared with the others.";
+  // The simulation would come to the same.
+  if (!why) view.controls.append(html("div", { class: "player" }, again));
   mode.dataset["mode"] = why ? "simulation" : "real";
   let key: string | undefined;
   let crew: Crew | undefined;
@@ -158,7 +162,7 @@ function build(view: Frame, stage: Stage<Params>): { show: Show<Params>; reel: R
       }));
       chart.lay({
         rows,
-        domain: run ? Math.max(run.end, alone) * 1.01 : 1,
+        domain: run ? Math.max(run.end, Math.min(alone, WIDEST * run.end)) * 1.01 : 1,
         bars: (run?.bars ?? []).map(({ task, worker, origin, from, to }) => ({
           ...{ row: worker, from, to, paint: origin, data: { task, origin, worker } },
         })),

@@ -7,7 +7,8 @@
 //! * Each task that is submitted or pushed chooses one sleeping worker, if there is one; each sleeper is chosen
 //!   once. *k* tasks wake at most *k* workers.
 //! * A worker that takes a task while more is visible (it brought home half of another's deque, or the injector holds
-//!   another one) chooses one more. So there is no sleeping worker while work lies in reach, and no herd.
+//!   another one) chooses one more, unless somebody who was chosen before is still on the way: that one will see it, and
+//!   choose the next. So nobody sleeps on while work lies in reach, and there is no herd.
 //! * An idle worker costs nothing: it sleeps until it is chosen. No timer, no polling.
 //! * Where only some of the workers shall be awake ([`Scheduler::set_awake`]), all this holds among those.
 //! * A worker that announces its sleep and then sees no work is seen by every task that comes later. No wake-up is

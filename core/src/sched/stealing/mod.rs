@@ -110,6 +110,9 @@ pub struct Scheduler<T, W: Storage, D: Storage, I: Storage> {
     injector: Mpmc<T, I>,
     events: EventCount<W>,
     policy: StealPolicy,
+    /// Workers that were chosen, less those of them that have come to look since. An `i32`: who comes may be counted
+    /// before who was chosen. Written by whoever chooses and by whoever comes, read by all.
+    coming: AtomicU32,
     /// How many workers are woken for tasks, from number 0 on. Written by whoever saves energy, read by all.
     awake: AtomicU32,
     life: Life,
@@ -157,6 +160,7 @@ impl<T, const W: usize, const D: usize, const I: usize> Scheduler<T, Inline<W>, 
                 injector: Mpmc::new(),
                 events: EventCount::new(),
                 policy: StealPolicy::new(),
+                coming: AtomicU32::new(0),
                 awake: AtomicU32::new(u32::MAX),
                 life: Life::new(),
             }
@@ -186,8 +190,15 @@ impl<T> Scheduler<T, Heap, Heap, Heap> {
         let seats = (0..workers)
             .map(|_| Ok(Seat::around(Deque::<T, Heap>::with_capacity(deque)?)))
             .collect::<Result<_, _>>()?;
-        let (policy, awake) = (StealPolicy::new(), AtomicU32::new(u32::MAX));
-        Ok(Self { seats, injector, events, policy, awake, life: Life::new() })
+        Ok(Self {
+            seats,
+            injector,
+            events,
+            policy: StealPolicy::new(),
+            coming: AtomicU32::new(0),
+            awake: AtomicU32::new(u32::MAX),
+            life: Life::new(),
+        })
     }
 }
 
@@ -292,12 +303,37 @@ impl<T, W: Storage, D: Storage, I: Storage> Scheduler<T, W, D, I> {
     /// another until the answer is [`Wake::Nobody`]. The reason must be visible before the call, and workers must
     /// look for it after each [`Parking::Sleep`] before they wait.
     pub fn wake_one(&self) -> Wake {
-        self.events.notify_one()
+        self.expect(self.events.notify_one())
     }
 
     /// Chooses a sleeper for a task that is visible.
     fn choose(&self) -> Wake {
-        self.events.notify_one_of(|| self.awake())
+        self.expect(self.events.notify_one_of(|| self.awake()))
+    }
+
+    /// Chooses a sleeper for tasks that are visible and of which each had its turn: somebody who was chosen before and
+    /// has not looked yet will do.
+    fn choose_more(&self) -> Wake {
+        // Ordering: SeqCst, with the fence in `has_come`: who is still counted here looks after this, and sees the tasks.
+        fence(Ordering::SeqCst);
+        // Ordering: Relaxed, the fence orders it.
+        if self.coming.load(Ordering::Relaxed).cast_signed() > 0 { Wake::Nobody } else { self.choose() }
+    }
+
+    /// Counts who was chosen.
+    fn expect(&self, wake: Wake) -> Wake {
+        if wake != Wake::Nobody {
+            // Ordering: Relaxed, counted too late it is counted too low, and somebody more is woken.
+            self.coming.fetch_add(1, Ordering::Relaxed);
+        }
+        wake
+    }
+
+    /// Somebody who was chosen is about to look for work.
+    fn has_come(&self) {
+        // Ordering: Relaxed, the fence orders it before the look: see `choose_more`.
+        self.coming.fetch_sub(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     /// Whether there was a task in the injector or in a deque at some moment during the call.

@@ -109,7 +109,7 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
     /// [`Full`] gives the task back; nothing changed. Run it at once, or [`submit`](Scheduler::submit) it.
     pub fn push(&self, task: T) -> Result<Wake, Full<T>> {
         self.deque.push(task)?;
-        Ok(self.choose())
+        Ok(self.counted(self.sched.choose()))
     }
 
     /// The next task: the newest of its own; else the oldest of the injector; else what the scheduler's
@@ -201,7 +201,7 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
             }
             pulled += 1;
         }
-        (pulled, if pulled == 0 { Wake::Nobody } else { self.choose() })
+        (pulled, if pulled == 0 { Wake::Nobody } else { self.counted(self.sched.choose_more()) })
     }
 
     /// Adds to the idle time of the statistics. [`Worker::run`] does it by itself where the platform has a clock.
@@ -222,13 +222,13 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
         let chosen = was_parked && self.sched.waiter(self.index).cancel();
         if chosen {
             self.seat().count(Counter::Woken, 1);
+            self.sched.has_come();
         }
         chosen
     }
 
-    /// Chooses a sleeper for work that this worker made visible.
-    fn choose(&self) -> Wake {
-        let wake = self.sched.choose();
+    /// Counts whom this worker has woken.
+    fn counted(&self, wake: Wake) -> Wake {
         if wake != Wake::Nobody {
             self.seat().count(Counter::Wakes, 1);
         }
@@ -241,7 +241,11 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
         self.seat().count(Counter::Injected, 1);
         // Usually each task in there has woken someone by itself. One that became visible only now, behind a submit
         // that was stopped halfway, may have woken a worker that did not find it.
-        let wake = if self.sched.injector.is_empty() { Wake::Nobody } else { self.choose() };
+        let wake = if self.sched.injector.is_empty() {
+            Wake::Nobody
+        } else {
+            self.counted(self.sched.choose_more())
+        };
         Some(Next::Task { task, from: Source::Injector, wake })
     }
 
@@ -288,7 +292,7 @@ impl<'a, T, W: Storage, D: Storage, I: Storage> Worker<'a, T, W, D, I> {
         self.seat().count(Counter::Steals, 1);
         self.seat().count(Counter::Stolen, moved + 1);
         // What was brought home is out of the sight of those who looked meanwhile.
-        let wake = if moved == 0 { Wake::Nobody } else { self.choose() };
+        let wake = if moved == 0 { Wake::Nobody } else { self.counted(self.sched.choose_more()) };
         Steal::Success(Next::Task { task, from: Source::Stolen { victim, count: moved + 1 }, wake })
     }
 

@@ -21,6 +21,7 @@ mod queueing;
 mod retry;
 mod ring;
 mod sched;
+mod scheduling;
 mod sketch;
 mod timer;
 mod weighted;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         priority::figures(),
         timer::figures(),
         sched::figures(),
+        scheduling::figures(),
         breaker::figures(),
         limit::figures(),
         overload::figures(),

@@ -85,7 +85,7 @@ struct Source {
 ///
 /// # Complexity
 ///
-/// An event is *O*(tasks + cores × tasks). Bytes: 288 for each place `T`, 88 a core and 40 a segment; 5,120 with `Inline<8>`,
+/// An event is *O*(tasks + cores × tasks). Bytes: 240 for each place `T`, 88 a core and 32 a segment; 4,256 with `Inline<8>`,
 /// `Inline<2>` and `Inline<64>` on a 64-bit machine.
 ///
 /// # Time

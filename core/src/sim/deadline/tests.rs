@@ -111,3 +111,14 @@ fn both_storages_and_both_ways_to_move_the_clock_agree() {
         .fold((0, 0, 0), |sum, task| (sum.0 + task.missed, sum.1 + task.skipped, sum.2 + task.overruns));
     assert!(stats.0 > 0 && stats.1 > 0 && stats.2 > 0, "{stats:?}");
 }
+
+#[test]
+fn sizes_are_as_documented() {
+    if size_of::<usize>() == 8 {
+        let base = size_of::<Small>();
+        let place = size_of::<Deadline<Inline<5>, Inline<2>, Inline<4>>>() - base;
+        let core = size_of::<Deadline<Inline<4>, Inline<3>, Inline<4>>>() - base;
+        let segment = size_of::<Deadline<Inline<4>, Inline<2>, Inline<5>>>() - base;
+        assert_eq!((place, core, segment, size_of::<Deadline>()), (240, 88, 32, 4_256));
+    }
+}

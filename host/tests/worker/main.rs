@@ -1,0 +1,3 @@
+//! Kinds of workers, from outside.
+
+mod process;

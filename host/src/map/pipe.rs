@@ -21,8 +21,9 @@ pub(crate) struct Blocks {
     ended: bool,
     read: Vec<u8>,
     used: usize,
-    /// The block in the making.
+    /// The block in the making, and the hash of what it has.
     begun: Option<Block>,
+    hash: Box<Xxh3>,
 }
 
 /// What one job reads: a file without a name.
@@ -31,15 +32,6 @@ pub(crate) struct Block {
     pub(crate) file: File,
     pub(crate) len: u64,
     pub(crate) hash: u64,
-    hashing: Hashing,
-}
-
-struct Hashing(Xxh3);
-
-impl std::fmt::Debug for Hashing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hashing")
-    }
 }
 
 /// So much is read at once.
@@ -48,8 +40,8 @@ const READ: usize = 256 * 1024;
 impl Blocks {
     pub(crate) fn new(file: File, delimiter: u8, size: usize) -> Self {
         let regular = file.metadata().is_ok_and(|meta| meta.is_file());
-        let (read, used, begun) = (Vec::new(), 0, None);
-        Self { file, delimiter, size, regular, readable: regular, ended: false, read, used, begun }
+        let (read, begun, hash) = (Vec::new(), None, Box::new(Xxh3::new()));
+        Self { file, delimiter, size, regular, readable: regular, ended: false, read, used: 0, begun, hash }
     }
 
     pub(crate) fn waits_for(&self) -> Option<BorrowedFd<'_>> {
@@ -69,7 +61,7 @@ impl Blocks {
                     Some(begun) => begun,
                     None => {
                         let file = files.take().map_err(spooling)?;
-                        self.begun.insert(Block { file, len: 0, hash: 0, hashing: Hashing(Xxh3::new()) })
+                        self.begun.insert(Block { file, len: 0, hash: 0 })
                     }
                 };
                 // A record that crosses the size is the last one of the block.
@@ -79,7 +71,7 @@ impl Blocks {
                     rest[look..].iter().position(|&byte| byte == self.delimiter).map(|at| look + at + 1);
                 let part = &rest[..end.unwrap_or(rest.len())];
                 begun.file.write_all(part).map_err(spooling)?;
-                begun.hashing.0.update(part);
+                self.hash.update(part);
                 begun.len += part.len() as u64;
                 self.used += part.len();
                 if end.is_some() {
@@ -100,7 +92,7 @@ impl Blocks {
     fn take(&mut self) -> Next<Block> {
         match self.begun.take() {
             Some(mut block) => {
-                block.hash = block.hashing.0.digest();
+                block.hash = std::mem::replace(&mut *self.hash, Xxh3::new()).digest();
                 Next::Item(block)
             }
             None => Next::End,

@@ -60,7 +60,7 @@ impl Engine<'_> {
                 // Files that something in the background may still write to are not used again.
                 let shared = named || process::group_lives(pid);
                 let turn = self.order.as_ref().is_none_or(|order| order.is_next(job.seq));
-                if turn && self.report.wants_events() || out_len + err_len == 0 || !turn {
+                if !turn || self.report.wants_events() || out_len + err_len == 0 {
                     let held = self.keep(out, out_len, shared).and_then(|out| {
                         let err = self.keep(err, err_len, shared)?;
                         Ok((out, err, out_len))

@@ -125,7 +125,7 @@ mod tests {
     use std::io::{Read, Write};
 
     fn written(write: impl FnOnce(&mut Sink) -> Result<(), Gone>) -> Vec<u8> {
-        let (mut read, to) = std::io::pipe().unwrap();
+        let (mut read, to) = io::pipe().unwrap();
         let mut sink = Sink::new(std::os::fd::OwnedFd::from(to).into());
         write(&mut sink).unwrap();
         drop(sink);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn written_in_thread(bytes: Vec<u8>) -> Vec<u8> {
-        let (mut read, to) = std::io::pipe().unwrap();
+        let (mut read, to) = io::pipe().unwrap();
         let writer = std::thread::spawn(move || {
             let mut sink = Sink::new(std::os::fd::OwnedFd::from(to).into());
             write_file(&file(&bytes), bytes.len() as u64, Some(b"t:"), &mut sink).unwrap();

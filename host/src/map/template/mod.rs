@@ -168,7 +168,7 @@ pub(crate) fn fill_text(pieces: &[Piece], values: Values<'_>) -> Vec<u8> {
 }
 
 /// One item, or nothing if there are not so many.
-fn at<'a>(items: &'a [Vec<u8>], position: i32) -> &'a [u8] {
+fn at(items: &[Vec<u8>], position: i32) -> &[u8] {
     let size = position.unsigned_abs() as usize;
     let index = if position > 0 { size.checked_sub(1) } else { items.len().checked_sub(size) };
     index.and_then(|index| items.get(index)).map_or(&[], Vec::as_slice)

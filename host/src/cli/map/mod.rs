@@ -1,29 +1,28 @@
 //! `divvy map`.
 
+mod feed;
+mod values;
+
 use super::{Exit, complain, print};
 use crate::config::units;
 use crate::diagnostic::{Diagnostic, Result};
 use crate::map::engine::{Engine, Feed, Mode, Options, Work};
 use crate::map::halt::Halt;
-use crate::map::items::{Batch, Inputs, Next, Source};
+use crate::map::items::Next;
 use crate::map::joblog::{Joblog, Known, Resume};
-use crate::map::pipe::Blocks;
 use crate::map::pressure::Pressure;
 use crate::map::report::Report;
 use crate::map::template::{How, Template, Values, pieces};
-use crate::map::timeout::{Timeout, seconds};
+use crate::map::timeout::Timeout;
 use crate::process::leftover;
 use crate::process::output::Outputs;
 use crate::store;
 use divvy::retry::Backoff;
-use divvy::rng::Xoshiro256PlusPlus;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use values::{Separator, backoff, character, columns, jobs, load, size, time};
 
 /// Run one command for each item, many at a time, as xargs -P and GNU parallel do.
 ///
@@ -217,105 +216,8 @@ Exit codes:
   6    the machine refused something divvy needs
   129  ended by a hangup, 130 by Ctrl-C, 143 by SIGTERM, 141: nobody read on";
 
-fn jobs(text: &str) -> std::result::Result<usize, String> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let usage = || "write a number from 0 to 65536, or 50%, +1, -1 of the cores".to_owned();
-    let number = |text: &str| text.parse::<usize>().ok().filter(|&n| n <= 65_536).ok_or_else(usage);
-    if let Some(percent) = text.strip_suffix('%') {
-        return Ok((cores * number(percent)? / 100).max(1));
-    }
-    if let Some(more) = text.strip_prefix('+') {
-        return Ok(cores + number(more)?);
-    }
-    if let Some(less) = text.strip_prefix('-') {
-        return Ok(cores.saturating_sub(number(less)?).max(1));
-    }
-    number(text).map(|jobs| if jobs == 0 { cores } else { jobs })
-}
-
-fn load(text: &str) -> std::result::Result<f64, String> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (number, times) = match text.strip_suffix('%') {
-        Some(percent) => (percent, cores as f64 / 100.0),
-        None => (text, 1.0),
-    };
-    let load = number.parse::<f64>().ok().filter(|load| load.is_finite() && *load > 0.0);
-    load.map(|load| load * times)
-        .ok_or_else(|| "write a load such as 2.5, or a part of the cores such as 80%".into())
-}
-
-fn size(text: &str) -> std::result::Result<u64, String> {
-    units::bytes(text)
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| "write bytes with a unit, such as 512MiB or 2G".into())
-}
-
-fn time(text: &str) -> std::result::Result<Duration, String> {
-    seconds(text).ok_or_else(|| "write seconds, or a time with its unit, such as 0.5 or 500ms".into())
-}
-
-fn backoff(text: &str) -> std::result::Result<Backoff, String> {
-    let (base, cap) = text.split_once(',').unwrap_or((text, ""));
-    let base = time(base)?;
-    let cap = if cap.is_empty() { base.max(Duration::from_secs(60)) } else { time(cap)? };
-    Backoff::new(base, cap).map_err(|error| error.to_string())
-}
-
-fn character(text: &str) -> std::result::Result<u8, String> {
-    match separator(text)?.as_slice() {
-        [byte] => Ok(*byte),
-        _ => Err("it is one character (one byte); --colsep takes a text".into()),
-    }
-}
-
-/// What `--colsep` says.
-#[derive(Clone, Debug)]
-struct Separator(Vec<u8>);
-
-fn columns(text: &str) -> std::result::Result<Separator, String> {
-    separator(text).map(Separator)
-}
-
-/// A text with `\n`, `\t`, `\0`, `\\` and `\xHH`.
-fn separator(text: &str) -> std::result::Result<Vec<u8>, String> {
-    let mut out = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
-        }
-        let usage = || {
-            format!(
-                "`{text}` ends in the middle of \\n, \\t, \\0, \\\\ or \\xHH, or has another letter there; it is a text, not a pattern"
-            )
-        };
-        let (&escape, after) = rest.split_first().ok_or_else(usage)?;
-        rest = after;
-        out.push(match escape {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'0' => 0,
-            b'\\' => b'\\',
-            b'x' => {
-                let digits =
-                    rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or_else(usage)?;
-                rest = &rest[2..];
-                u8::from_str_radix(digits, 16).map_err(|_| usage())?
-            }
-            _ => return Err(usage()),
-        });
-    }
-    if out.is_empty() { Err("it cannot be empty".into()) } else { Ok(out) }
-}
-
-/// So much of a command line is items at most: what the shell takes as one argument, less some room.
-const LINE: usize = 128 * 1024 - 4096;
-
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let (command, sources) = words(&args.words);
+    let (command, sources) = feed::words(&args.words);
     let how = How {
         quote: args.quote,
         replace: args.replace.as_ref().map(|text| text.as_bytes()),
@@ -339,7 +241,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             .help("divvy map --pipe --block 1MiB 'sort | uniq -c' < FILE; leave ::: out"));
     }
     let seed = args.seed.unwrap_or_else(store::entropy);
-    let feed = feed(&args, &sources, &template, seed)?;
+    let feed = feed::feed(&args, &sources, &template, seed)?;
     let pressure = pressure(&args)?;
     if let Some(nice) = args.nice {
         rustix::process::nice(nice).map_err(|error| {
@@ -414,116 +316,7 @@ fn end_leftovers(mark: &str) -> Result<usize> {
     }
 }
 
-/// A source on the command line: where its items are, and whether it is linked to the one before.
-#[derive(Debug)]
-struct Given {
-    mark: String,
-    words: Vec<Vec<u8>>,
-    files: bool,
-    linked: bool,
-}
-
-/// The command, and the sources after it.
-fn words(all: &[OsString]) -> (Vec<Vec<u8>>, Vec<Given>) {
-    let mut command = Vec::new();
-    let mut sources: Vec<Given> = Vec::new();
-    for word in all {
-        let (files, linked) = match word.as_bytes() {
-            b":::" => (false, false),
-            b":::+" => (false, true),
-            b"::::" => (true, false),
-            b"::::+" => (true, true),
-            bytes => {
-                sources.last_mut().map_or(&mut command, |source| &mut source.words).push(bytes.to_vec());
-                continue;
-            }
-        };
-        let mark = word.to_string_lossy().into_owned();
-        sources.push(Given { mark, words: Vec::new(), files, linked });
-    }
-    (command, sources)
-}
-
-fn feed(args: &Args, given: &[Given], template: &Template, seed: u64) -> Result<Feed> {
-    let delimiter = if args.null { 0 } else { args.delimiter.unwrap_or(b'\n') };
-    if args.pipe {
-        let size = usize::try_from(args.block).unwrap_or(usize::MAX);
-        return Ok(Feed::Blocks(Blocks::new(standard_input()?, delimiter, size)));
-    }
-    let mut stdin_taken = false;
-    let mut open = |path: PathBuf| {
-        if path.as_os_str() == "-" {
-            if std::mem::replace(&mut stdin_taken, true) {
-                return Err(
-                    usage("standard input is named twice as a source").help("it can be read only once")
-                );
-            }
-            return Ok(Source::stream(standard_input()?, "standard input".into(), delimiter));
-        }
-        Source::open(&path, delimiter)
-    };
-    let mut groups: Vec<Vec<Source>> = Vec::new();
-    for path in &args.arg_file {
-        groups.push(vec![open(path.clone())?]);
-    }
-    for Given { mark, words, files, linked } in given {
-        if words.is_empty() && !args.no_run_if_empty {
-            let what = if *files { "file" } else { "item" };
-            return Err(usage(format!("there is no {what} after {mark}"))
-                .help("put some there; with -r (--no-run-if-empty) none is no error"));
-        }
-        if *linked && groups.is_empty() {
-            return Err(usage(format!("{mark} links a source to the one before it, and there is none"))
-                .help("begin with ::: or ::::"));
-        }
-        let sources = if *files {
-            words
-                .iter()
-                .map(|word| open(OsString::from_vec(word.clone()).into()))
-                .collect::<Result<Vec<_>>>()?
-        } else {
-            vec![Source::list(words.clone())]
-        };
-        match groups.last_mut() {
-            Some(group) if *linked => group.extend(sources),
-            _ => groups.extend(sources.into_iter().map(|source| vec![source])),
-        }
-    }
-    if groups.is_empty() {
-        if std::io::stdin().is_terminal() {
-            complain_note("items are read from the terminal, one a line; Ctrl-D ends them");
-        }
-        groups.push(vec![open("-".into())?]);
-    }
-    let columns = groups.iter().map(Vec::len).sum::<usize>();
-    let per_job = args.max_args.unwrap_or(if args.xargs { u32::MAX } else { 1 });
-    let most = (columns as u64).saturating_mul(per_job.into());
-    if args.colsep.is_none() && u64::from(template.last_position()) > most {
-        let position = template.last_position();
-        return Err(usage(format!("the command asks for item {{{position}}}, and a job has only {most}"))
-            .help(
-                "-n N gives N items to a job, --colsep cuts an item into several, another ::: adds a source",
-            ));
-    }
-    let (fixed, times) = template.weight();
-    let bytes = LINE.saturating_sub(fixed).max(1);
-    let batch = Batch { items: per_job as usize, bytes, times: times.max(1) };
-    let mut rng = Xoshiro256PlusPlus::seed(seed);
-    Inputs::new(
-        groups,
-        args.colsep.as_ref().map(|separator| separator.0.clone()),
-        batch,
-        args.shuf.then_some(&mut rng),
-    )
-    .map(Feed::Items)
-}
-
-fn standard_input() -> Result<File> {
-    let owned = std::io::stdin().as_fd().try_clone_to_owned();
-    owned.map(File::from).map_err(|error| Diagnostic::system("cannot use standard input", error))
-}
-
-fn complain_note(text: &str) {
+fn note(text: &str) {
     use std::io::Write;
     _ = writeln!(std::io::stderr(), "divvy map: {text}");
 }
@@ -535,7 +328,7 @@ fn slots(jobs: usize, mode: Mode) -> usize {
     let most = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let most = (most.saturating_sub(64) / each).max(1);
     if jobs > most {
-        complain_note(&format!(
+        note(&format!(
             "the limit of open files allows {most} jobs at the same time, not {jobs}; raise it with ulimit -n"
         ));
     }

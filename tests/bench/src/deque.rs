@@ -1,7 +1,7 @@
 //! Work-stealing deques of 256 places, 64-bit items: what the owner pays alone, and with a thief beside it.
 
 use crate::rounds::{Contender, StartingLine, cpu_time, nanosecond_table, time_each, undisturbed};
-use divvy::queue;
+use divvy::queue::{self, Sharing};
 use divvy::storage::Inline;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,17 +55,43 @@ impl Deque for St3 {
     }
 }
 
-struct Crossbeam;
+struct St3Fifo;
 
-impl Deque for Crossbeam {
-    const NAME: &str = "crossbeam-deque LIFO (grows)";
+impl Deque for St3Fifo {
+    const NAME: &str = "st3 FIFO";
+    type Worker<'a> = st3::fifo::Worker<u64>;
+    type Stealer<'a> = st3::fifo::Stealer<u64>;
+    fn new() -> Self {
+        Self
+    }
+    fn ends(&self) -> (Self::Worker<'_>, Self::Stealer<'_>) {
+        let worker = st3::fifo::Worker::new(CAPACITY);
+        let stealer = worker.stealer();
+        (worker, stealer)
+    }
+    fn push(worker: &Self::Worker<'_>, item: u64) -> bool {
+        worker.push(item).is_ok()
+    }
+    fn pop(worker: &Self::Worker<'_>) -> Option<u64> {
+        worker.pop()
+    }
+    fn steal(victim: &Self::Stealer<'_>, thief: &Self::Worker<'_>) -> Option<u64> {
+        Some(victim.steal_and_pop(thief, |available| available.div_ceil(2)).ok()?.0)
+    }
+}
+
+struct Crossbeam<const FIFO: bool>;
+
+impl<const FIFO: bool> Deque for Crossbeam<FIFO> {
+    const NAME: &str = if FIFO { "crossbeam-deque FIFO (grows)" } else { "crossbeam-deque LIFO (grows)" };
     type Worker<'a> = crossbeam_deque::Worker<u64>;
     type Stealer<'a> = crossbeam_deque::Stealer<u64>;
     fn new() -> Self {
         Self
     }
     fn ends(&self) -> (Self::Worker<'_>, Self::Stealer<'_>) {
-        let worker = crossbeam_deque::Worker::new_lifo();
+        let worker =
+            if FIFO { crossbeam_deque::Worker::new_fifo() } else { crossbeam_deque::Worker::new_lifo() };
         let stealer = worker.stealer();
         (worker, stealer)
     }
@@ -81,17 +107,50 @@ impl Deque for Crossbeam {
     }
 }
 
-type Divvy = queue::Deque<u64, Inline<CAPACITY>>;
+type Slots = queue::Deque<u64, Inline<CAPACITY>>;
 
-impl Deque for Divvy {
-    const NAME: &str = "divvy::queue::Deque";
+fn sharing(on_demand: bool) -> Sharing {
+    if on_demand { Sharing::OnDemand } else { Sharing::AtOnce }
+}
+
+struct Divvy<const ON_DEMAND: bool>(Slots);
+
+impl<const ON_DEMAND: bool> Deque for Divvy<ON_DEMAND> {
+    const NAME: &str = if ON_DEMAND { "divvy LIFO, shared on demand" } else { "divvy LIFO, shared at once" };
     type Worker<'a> = queue::Worker<'a, u64, Inline<CAPACITY>>;
     type Stealer<'a> = queue::Stealer<'a, u64, Inline<CAPACITY>>;
     fn new() -> Self {
-        Self::new()
+        Self(Slots::new())
     }
     fn ends(&self) -> (Self::Worker<'_>, Self::Stealer<'_>) {
-        (self.worker().expect("taken once"), self.stealer())
+        let worker = self.0.worker().expect("taken once");
+        worker.set_sharing(sharing(ON_DEMAND));
+        (worker, self.0.stealer())
+    }
+    fn push(worker: &Self::Worker<'_>, item: u64) -> bool {
+        worker.push(item).is_ok()
+    }
+    fn pop(worker: &Self::Worker<'_>) -> Option<u64> {
+        worker.pop()
+    }
+    fn steal(victim: &Self::Stealer<'_>, thief: &Self::Worker<'_>) -> Option<u64> {
+        Some(victim.steal_half(thief).success()?.0)
+    }
+}
+
+struct DivvyFifo<const ON_DEMAND: bool>(Slots);
+
+impl<const ON_DEMAND: bool> Deque for DivvyFifo<ON_DEMAND> {
+    const NAME: &str = if ON_DEMAND { "divvy FIFO, shared on demand" } else { "divvy FIFO, shared at once" };
+    type Worker<'a> = queue::Worker<'a, u64, Inline<CAPACITY>, queue::Fifo>;
+    type Stealer<'a> = queue::Stealer<'a, u64, Inline<CAPACITY>>;
+    fn new() -> Self {
+        Self(Slots::new())
+    }
+    fn ends(&self) -> (Self::Worker<'_>, Self::Stealer<'_>) {
+        let worker = self.0.fifo_worker().expect("taken once");
+        worker.set_sharing(sharing(ON_DEMAND));
+        (worker, self.0.stealer())
     }
     fn push(worker: &Self::Worker<'_>, item: u64) -> bool {
         worker.push(item).is_ok()
@@ -105,9 +164,30 @@ impl Deque for Divvy {
 }
 
 pub(crate) fn table(rounds: u32) -> Result<String, String> {
-    let alone =
-        |burst| vec![vector(burst), alone::<St3>(burst), alone::<Crossbeam>(burst), alone::<Divvy>(burst)];
-    let stolen = vec![vector(BURST), stolen::<St3>(), stolen::<Crossbeam>(), stolen::<Divvy>()];
+    let alone = |burst| {
+        vec![
+            vector(burst),
+            alone::<St3>(burst),
+            alone::<St3Fifo>(burst),
+            alone::<Crossbeam<false>>(burst),
+            alone::<Crossbeam<true>>(burst),
+            alone::<Divvy<false>>(burst),
+            alone::<DivvyFifo<false>>(burst),
+            alone::<Divvy<true>>(burst),
+            alone::<DivvyFifo<true>>(burst),
+        ]
+    };
+    let stolen = vec![
+        vector(BURST),
+        stolen::<St3>(),
+        stolen::<St3Fifo>(),
+        stolen::<Crossbeam<false>>(),
+        stolen::<Crossbeam<true>>(),
+        stolen::<Divvy<false>>(),
+        stolen::<DivvyFifo<false>>(),
+        stolen::<Divvy<true>>(),
+        stolen::<DivvyFifo<true>>(),
+    ];
     Ok([
         nanosecond_table("owner alone, push and pop", rounds, alone(1)),
         nanosecond_table("owner alone, 64 pushes then 64 pops, by item", rounds, alone(BURST)),
@@ -175,7 +255,9 @@ fn stolen<D: Deque>() -> Contender<'static> {
                 let (begin, before) = (Instant::now(), cpu_time());
                 for burst in 0..BURSTS {
                     for item in 0..BURST {
-                        assert!(D::push(&owner, black_box(burst + item)));
+                        // First in, first out, a thief that was stopped halfway is in the way after a while. Then the owner
+                        // keeps the item in hand.
+                        taken += u64::from(!D::push(&owner, black_box(burst + item)));
                     }
                     while let Some(item) = D::pop(&owner) {
                         black_box(item);

@@ -151,8 +151,9 @@ const ASKED: u32 = 2;
 /// * `pop` retries only when a thief changed the head word meanwhile, at most three times per attempt to steal. It never
 ///   waits for a thief that was stopped.
 /// * Stealing ends in a bounded number of steps, and answers [`Steal::Retry`] where it met another thief or the owner. A
-///   thief that is stopped halfway keeps other thieves out until it goes on (they get `Retry`), and holds at most the
-///   slots that it booked; the owner works on. So stealing is not lock-free, owning is.
+///   thief that is stopped halfway keeps other thieves out until it goes on (they get `Retry`); the owner works on. If
+///   the thief was stopped while it moves items out, it holds their slots, and a [`Fifo`] owner, which goes around, can
+///   push up to them and is then told [`Full`](crate::storage::Full). So stealing is not lock-free, owning is.
 /// * Every item is given out exactly once. A thief that is stopped for any length of time cannot be fooled by counters
 ///   that came around: the module's documentation says why.
 ///

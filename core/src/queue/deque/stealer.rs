@@ -6,12 +6,16 @@ use super::front::Front;
 use super::worker::Order;
 use super::{ASKED, Deque, OWNED, Steal, Worker};
 use crate::storage::Storage;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, hint};
 
 /// The thieves' end of a [`Deque`]; any number of them, on any thread.
 pub struct Stealer<'a, T, S: Storage> {
     pub(super) deque: &'a Deque<T, S>,
 }
+
+/// How long a thief in whose way the owner was does nothing: about as long as it takes the word to come over from another
+/// core a few times.
+const PAUSE: u32 = if cfg!(divvy_loom) { 0 } else { 64 };
 
 impl<T, S: Storage> Stealer<'_, T, S> {
     /// Takes the oldest item that is shared.
@@ -120,6 +124,10 @@ impl<T, S: Storage> Stealer<'_, T, S> {
             }
         }
         self.leave();
+        // The owner is at work: let it have the word for a while, lest each of its pops wait for it.
+        for _ in 0..PAUSE {
+            hint::spin_loop();
+        }
         Steal::Retry
     }
 

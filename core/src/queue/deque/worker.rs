@@ -120,7 +120,10 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         // is free.
         unsafe { self.deque.put(tail, item) };
         self.tail.set(tail.wrapping_add(1));
-        self.after_push();
+        match self.sharing.get() {
+            Sharing::AtOnce => self.share_one(),
+            Sharing::OnDemand => self.answer(),
+        }
         Ok(())
     }
 
@@ -167,6 +170,9 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         self.sharing.set(sharing);
         if sharing == Sharing::AtOnce {
             self.share();
+            if O::OLDEST_FIRST && !self.has_shared.get() {
+                self.move_front(self.start.get());
+            }
         }
     }
 
@@ -183,7 +189,7 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         // Ordering: Relaxed, the worker's own.
         let shared = deque.shared.load(Ordering::Relaxed);
         if O::OLDEST_FIRST && !self.has_shared.get() {
-            self.move_front(start, shared);
+            self.move_front(start);
         }
         // Ordering: Release publishes the items to the Acquire of the thief that looks.
         deque.shared.store(shared.wrapping_add(tail.wrapping_sub(start)), Ordering::Release);
@@ -223,12 +229,14 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         self.deque.stealer()
     }
 
+    /// Shares the one item that is not shared: `share` where nothing else can be the case.
     #[inline]
-    fn after_push(&self) {
-        match self.sharing.get() {
-            Sharing::AtOnce => self.share(),
-            Sharing::OnDemand => self.answer(),
-        }
+    fn share_one(&self) {
+        let shared = &self.deque.shared;
+        // Ordering: as in `share`.
+        shared.store(shared.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        self.start.set(self.tail.get());
+        self.has_shared.set(true);
     }
 
     /// Shares if a thief has asked.
@@ -325,7 +333,9 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
 
     /// Lets the shared part, in which there is nothing, begin at `position`.
     #[cold]
-    fn move_front(&self, position: u32, shared: u32) {
+    fn move_front(&self, position: u32) {
+        // Ordering: Relaxed, the worker's own.
+        let shared = self.deque.shared.load(Ordering::Relaxed);
         let front = &self.deque.front;
         // Ordering: as in `take_shared`. There is nothing that a thief could book, so none moves the head.
         let mut now = Front(front.load(Ordering::Relaxed));
@@ -350,7 +360,10 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
             unsafe { self.deque.put(tail.wrapping_add(i), items(i)) };
         }
         self.tail.set(tail.wrapping_add(count));
-        self.after_push();
+        match self.sharing.get() {
+            Sharing::AtOnce => self.share(),
+            Sharing::OnDemand => self.answer(),
+        }
     }
 }
 

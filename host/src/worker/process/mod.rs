@@ -129,7 +129,7 @@ impl fmt::Debug for Builder {
 ///     command.arg(r#"$0 == "die" { exit 3 } { print toupper($0); fflush() }"#);
 ///     command
 /// })
-/// .processes(2)
+/// .processes(1)
 /// .build()?;
 ///
 /// assert_eq!(pool.call(b"hello")?, b"HELLO");

@@ -213,7 +213,7 @@ fn lazily<B: Body>(
             );
             return combine(body, combine(body, done, left), right);
         }
-        let block = rest.start..rest.start + grain.next(rest.len());
+        let block = rest.start..rest.start + grain.next_of_shared(rest.len());
         rest.start = block.end;
         done = Some(grain.measure(block.len(), || stop.watch(|| body.run(done.take(), block))));
     }

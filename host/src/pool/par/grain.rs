@@ -11,6 +11,10 @@ const WAKE_NANOS: u64 = 20_000;
 const SPLIT_NANOS: u64 = 2_000;
 /// A measurement below this says little about one item: it is the clock's own time.
 const TRUSTED_NANOS: u64 = 1_000;
+/// A block is at most one part in so many of what is left, where others may wait for that, ...
+const SHARE: usize = 16;
+/// ... but for that alone it does not become shorter than by this factor.
+const SHORTER: usize = 8;
 /// The next block is at most so many times longer than the one that was measured.
 const GROWTH: usize = 8;
 
@@ -32,6 +36,12 @@ impl Grain {
     /// How many of the `left` items the next block takes.
     pub(super) fn next(&self, left: usize) -> usize {
         self.block.min(left)
+    }
+
+    /// The same where others may wait for what is left: the items to come may be much longer than those before, so a block
+    /// is a small part of what is left, unless that makes it too short to pay.
+    pub(super) fn next_of_shared(&self, left: usize) -> usize {
+        self.block.min((left / SHARE).max(self.block / SHORTER)).max(1).min(left)
     }
 
     /// Runs a block of so many items, and learns from the time it takes.
@@ -100,6 +110,14 @@ mod tests {
         measured(&mut grain, 40, 1_000);
         assert!(grain.is_worth_waking(39) && !grain.is_worth_waking(10));
         assert!(grain.is_worth_splitting(2) && !grain.is_worth_splitting(1));
+    }
+
+    #[test]
+    fn the_end_of_a_shared_range_is_cut_finer() {
+        let grain = Grain { block: 800, items: 800, nanos: 10_000 };
+        let lengths = [1_000_000, 12_800, 8_000, 1_000, 50, 1].map(|left| grain.next_of_shared(left));
+        assert_eq!(lengths, [800, 800, 500, 100, 50, 1]);
+        assert_eq!(Grain::new().next_of_shared(5), 1);
     }
 
     #[test]

@@ -7,7 +7,9 @@
 
 mod balance;
 mod breaker;
+mod data_parallel;
 mod deque;
+mod fork_join;
 mod hash;
 mod limit;
 mod machine;
@@ -41,6 +43,18 @@ const BENCHES: &[Bench] = &[
         run: mpmc::table,
     },
     Bench { name: "spsc", about: "bounded queues from one thread to another", rounds: 21, run: spsc::table },
+    Bench {
+        name: "parallel",
+        about: "loops and sorts over slices on two threads",
+        rounds: 11,
+        run: data_parallel::table,
+    },
+    Bench {
+        name: "fork-join",
+        about: "fork and join, tiny tasks, and pools at rest",
+        rounds: 21,
+        run: fork_join::table,
+    },
     Bench { name: "ring", about: "consistent hashing", rounds: 21, run: ring::table },
     Bench { name: "table", about: "consistent hashing without a circle", rounds: 21, run: table::table },
     Bench {

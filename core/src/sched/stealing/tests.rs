@@ -559,6 +559,32 @@ fn wakes_given_are_wakes_received() {
     assert_eq!([counts(0), counts(1), counts(2)], [(2, 0, 0), (0, 1, 1), (0, 1, 1)]);
 }
 
+/// A burst wakes as many as there are tasks; those who come find more, and wake nobody, as others are on the way.
+#[test]
+fn a_burst_wakes_as_many_as_there_are_tasks() {
+    let sched = Sched::<40>::new();
+    let mut workers: Vec<_> = (0..40).map(|index| sched.worker(index).unwrap()).collect();
+    for worker in &mut workers {
+        assert_eq!(worker.park(), Parking::Sleep);
+    }
+    for task in 0..10 {
+        assert_eq!(sched.submit(task), Ok(Wake::Worker(task)));
+    }
+    let mut rng = Xoshiro256PlusPlus::seed(1);
+    for task in 0..10 {
+        let from = Source::Injector;
+        assert_eq!(workers[task as usize].next(&mut rng), Next::Task { task, from, wake: Wake::Nobody });
+    }
+    assert_eq!(sched.coming.load(Ordering::Relaxed), 0);
+    // With nobody on the way, who takes one of several wakes the next: worker 0 looked before the submits.
+    for task in 0..3 {
+        sched.injector.push(task).unwrap();
+    }
+    assert!(matches!(workers[0].next(&mut rng), Next::Task { wake: Wake::Worker(10), .. }));
+    assert!(matches!(workers[1].next(&mut rng), Next::Task { wake: Wake::Nobody, .. }));
+    assert!(matches!(workers[10].next(&mut rng), Next::Task { wake: Wake::Nobody, .. }));
+}
+
 /// Consolidated to two of four: the others are not woken, finish their own and leave the rest; raised again, they come.
 #[test]
 fn surplus_workers_finish_their_own_and_sleep_until_they_are_let() {

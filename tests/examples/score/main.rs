@@ -18,11 +18,13 @@ mod policies;
 mod priority;
 mod protection;
 mod queueing;
+mod realtime;
 mod retry;
 mod ring;
 mod sched;
 mod scheduling;
 mod sketch;
+mod theory;
 mod timer;
 mod weighted;
 mod zipf;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         timer::figures(),
         sched::figures(),
         scheduling::figures(),
+        theory::figures(),
+        realtime::figures(),
         breaker::figures(),
         limit::figures(),
         overload::figures(),

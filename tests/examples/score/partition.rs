@@ -165,7 +165,7 @@ fn splitters() -> Vec<Figure> {
 }
 
 /// The smallest makespan there is, by trying everything but what is alike or no better.
-fn optimum(costs: &[u64], loads: &mut [u64], best: u64) -> u64 {
+pub(crate) fn optimum(costs: &[u64], loads: &mut [u64], best: u64) -> u64 {
     let Some((cost, rest)) = costs.split_first() else {
         return best.min(loads.iter().copied().max().unwrap_or(0));
     };

@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_used_for_ever_comes_around() {
         let tree = CancelTree::<Inline<1>>::new();
-        tree.slots[0].word.store(u32::MAX & !STATE, Ordering::Relaxed);
+        tree.slots[0].word.store(!STATE, Ordering::Relaxed);
         let last = tree.insert(None).unwrap();
         assert!(tree.cancel(last));
         let first = tree.insert(None).unwrap();

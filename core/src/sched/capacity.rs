@@ -195,7 +195,7 @@ impl<S: Storage> CapacityEstimator<S> {
     pub fn estimate(&self, now: Instant, worker: u32) -> Option<Estimate> {
         let record = self.records.get(worker as usize)?.decayed(now, self.half_life);
         let (work, time) = self.mixed(&record, &self.all(now))?;
-        let per_milli = (work * 1_000_000 << (32 - FRACTION)).checked_div(time)?;
+        let per_milli = ((work * 1_000_000) << (32 - FRACTION)).checked_div(time)?;
         Some(Estimate {
             rate: Q32::from_bits(u64::try_from(per_milli).unwrap_or(u64::MAX)),
             samples: Q32::from_bits(record.count.saturating_mul(1 << (32 - FRACTION))),
@@ -276,7 +276,7 @@ mod tests {
 
     /// Units a millisecond × 2³², from sums of units and nanoseconds.
     fn rate(work: u128, time: u128) -> u128 {
-        (work * 1_000_000 << 32) / time
+        ((work * 1_000_000) << 32) / time
     }
 
     fn is_close(a: Q32, b: u128) -> bool {
@@ -345,10 +345,10 @@ mod tests {
         let mut run = |capacity: &mut CapacityEstimator<_>, micros: [u64; 2], seconds: u64| {
             for _ in 0..seconds * 10 {
                 now = now.saturating_add(Duration::from_millis(100));
-                for worker in 0..2 {
+                for (worker, micros) in (0..).zip(micros) {
                     // From half to one and a half times as long.
-                    let took = micros[worker] / 2 + rng.below_u64(micros[worker]);
-                    capacity.observe(now, worker as u32, 1, Duration::from_micros(took)).unwrap();
+                    let took = micros / 2 + rng.below_u64(micros);
+                    capacity.observe(now, worker, 1, Duration::from_micros(took)).unwrap();
                 }
             }
             let mut weights = [0; 2];

@@ -78,7 +78,8 @@ impl<T, W: Storage, D: Storage, I: Storage> Scheduler<T, W, D, I> {
             return true;
         }
         // Whoever put in what is seen here has chosen a sleeper for it, or is about to.
-        let is_drained = || !self.has_work() && self.injector.len() == 0;
+        // A task that is still being put in counts as well: its place is claimed.
+        let is_drained = || !self.has_work() && self.injected() == 0;
         if !is_last || !self.life.is_closed() || !is_drained() {
             return false;
         }

@@ -60,7 +60,8 @@ fn a_reduction_combines_in_the_order_of_the_input() {
         let digits: Vec<u32> = (0..300).collect();
         let expected: String = digits.iter().map(|digit| format!("{digit},")).collect();
         let text = |digit: &u32| {
-            work(50);
+            // Long enough for others to join.
+            work(3_000);
             format!("{digit},")
         };
         let mapped = pool.chunked(chunking).par_map_reduce(&digits, text, |left, right| left + &right);

@@ -33,7 +33,8 @@ fn values_keep_their_order() {
         let lists = pool.chunked(chunking).map_reduce(
             0u32..600,
             |n, emit| {
-                work(50);
+                // Long enough for others to join.
+                work(2_000);
                 emit(n % 3, vec![n]);
                 emit(n % 3, vec![n + 1_000]);
             },

@@ -46,9 +46,9 @@ fn a_map_keeps_the_order() {
 }
 
 #[test]
-fn nothing_is_allocated_for_items_without_size() {
+fn a_map_may_make_items_without_size() {
     for pool in pools() {
-        assert_eq!(pool.par_map(0..1_000, |_| work(20) as u8 as usize * 0).len(), 1_000);
+        assert_eq!(pool.par_map(0..1_000, |_| work(20)).len(), 1_000);
         assert_eq!(pool.par_map(0..1_000_000, |_| ()).len(), 1_000_000);
     }
 }
@@ -155,7 +155,10 @@ fn many_threads_share_a_pool() {
                     let sum = pool.chunked(Chunking::Dynamic { size: 9 }).par_reduce(
                         &list,
                         || 0,
-                        |sum, n| sum + n + work(20) * 0,
+                        |sum, n| {
+                            work(20);
+                            sum + n
+                        },
                         |left, right| left + right,
                     );
                     assert_eq!(sum, list.iter().sum::<u64>());

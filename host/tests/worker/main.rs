@@ -1,3 +1,5 @@
 //! Kinds of workers, from outside.
 
+mod monitored;
 mod process;
+mod tasks;

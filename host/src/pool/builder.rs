@@ -10,7 +10,7 @@ use super::shared::{OPEN, Shared};
 use super::sleep::Closing;
 use super::{Policy, Pool};
 use divvy::sched::EventCount;
-use std::sync::atomic::{AtomicU8, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -127,6 +127,7 @@ impl Builder {
             injector: Injector::new(self.queue_capacity)?,
             events: EventCount::with_capacity(threads).map_err(|_| PoolError::NoThreads)?,
             idle: AtomicU32::new(0),
+            forked: AtomicBool::new(false),
             phase: AtomicU8::new(OPEN),
             alive: Mutex::new(0),
             ended: Condvar::new(),

@@ -8,7 +8,7 @@ use super::seat::Seat;
 use divvy::queue::Steal;
 use divvy::sched::EventCount;
 use divvy::storage::Heap;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) events: EventCount<Heap>,
     /// Low half: how many occupants sleep (or are about to). High half: how many look for work.
     pub(super) idle: AtomicU32,
+    /// A fork became public while somebody slept.
+    pub(super) forked: AtomicBool,
     /// Whether workers leave when there is no work, and what they do with what is queued.
     pub(super) phase: AtomicU8,
     /// How many threads have not ended.

@@ -1,6 +1,7 @@
 //! When a worker sleeps, and who is woken.
 //!
-//! A worker without work *looks* for a little while, then *naps* once for [`NAP`], and then sleeps until it is woken.
+//! A worker without work *looks* for a little while, then *naps* once for [`NAP`] if others work or did so of late, and
+//! then sleeps until it is woken.
 //! Whoever makes work wakes one sleeper, unless somebody looks already: who looks will find it, and wakes the next one
 //! when it stops looking with more in sight. So one task wakes one thread, and a pool without work wakes nobody.
 //!
@@ -24,6 +25,8 @@ const SLEEPERS: u32 = LOOKER - 1;
 
 /// How often a worker looks before it sleeps, and how many pauses it makes between two looks.
 const LOOKS: u32 = 48;
+/// How often it looks at least, where nobody works who could make work.
+const FEW_LOOKS: u32 = 8;
 const PAUSES: u32 = 24;
 
 /// A worker's forks wake somebody at most this often: waking costs a few microseconds, so that is a few percent.
@@ -71,7 +74,10 @@ impl Shared {
     fn idle<G: Goal>(self: &Arc<Self>, cx: &mut Context<'_>, goal: &G) {
         let seat = cx.seat();
         self.idle.fetch_add(LOOKER, Ordering::SeqCst);
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
+            if look >= FEW_LOOKS && self.nobody_works() {
+                break;
+            }
             for _ in 0..PAUSES {
                 std::hint::spin_loop();
             }
@@ -110,7 +116,8 @@ impl Shared {
         goal.announce(self, seat);
         // Ordering: between the announcement and the look at the goal, as in `prepare_park` for the work.
         fence(Ordering::SeqCst);
-        let mut napped = false;
+        // Nothing to wait for where nobody works, and nobody forked of late.
+        let mut napped = !self.forked.swap(false, Ordering::Relaxed) && self.nobody_works();
         loop {
             if goal.is_reached(self, false) || self.has_work() || goal.is_reached(self, true) {
                 if !waiter.cancel() {
@@ -194,6 +201,9 @@ impl Shared {
         if idle & SLEEPERS == 0 || idle >= LOOKER {
             return;
         }
+        if !self.forked.load(Ordering::Relaxed) {
+            self.forked.store(true, Ordering::Relaxed);
+        }
         if self.policy == Policy::Heartbeat {
             let now = self.now();
             if now.wrapping_sub(seat.woke_at.get()) < BEAT.as_nanos() as u64 {
@@ -202,6 +212,12 @@ impl Shared {
             seat.woke_at.set(now);
         }
         self.wake_one();
+    }
+
+    /// Whether all workers sleep or look for work.
+    fn nobody_works(&self) -> bool {
+        let idle = self.idle.load(Ordering::Relaxed);
+        (idle & SLEEPERS) + idle / LOOKER >= self.seats.len() as u32
     }
 
     /// Whether somebody has nothing to do.

@@ -125,6 +125,7 @@ mod tests {
         let mut grain = Grain::new();
         grain.observe(usize::MAX, u64::MAX);
         assert_eq!(grain.block, 1);
+        grain.observe(1 << 20, u64::MAX);
         assert!(grain.is_worth_waking(usize::MAX));
         grain.observe(1 << 60, 0);
         assert!(grain.block >= 1);

@@ -18,8 +18,11 @@ pub struct Context<'w> {
     pub(super) shared: &'w Arc<Shared>,
     pub(super) seat: &'w Seat,
     /// No other thread, and no other context, may take this one's place.
-    _this: PhantomData<(*const (), fn(&'w ()) -> &'w ())>,
+    _this: PhantomData<Tied<'w>>,
 }
+
+/// To one thread, and to one call: the lifetime neither grows nor shrinks.
+type Tied<'w> = (*const (), fn(&'w ()) -> &'w ());
 
 impl<'w> Context<'w> {
     /// The current thread occupies `seat`, and does so as long as this context is in use.

@@ -346,13 +346,22 @@ fn tasks<'a>(one: &'a Pools, two: &'a Pools) -> Vec<Contender<'a>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
     let runtime = runtime.expect("two threads can be started");
     let mut contenders = vec![Contender::new("baseline: a loop", move || {
-        each(Box::new(|| (0..TASKS).for_each(|i| drop(black_box(i)))))
+        each(Box::new(|| {
+            (0..TASKS).for_each(|i| {
+                black_box(i);
+            })
+        }))
     })];
     contenders.push(Contender::new("tokio, 2 workers", move || {
         each(Box::new(|| {
             runtime.block_on(async {
-                let tasks: Vec<_> =
-                    (0..TASKS).map(|i| tokio::spawn(async move { drop(black_box(i)) })).collect();
+                let tasks: Vec<_> = (0..TASKS)
+                    .map(|i| {
+                        tokio::spawn(async move {
+                            black_box(i);
+                        })
+                    })
+                    .collect();
                 for task in tasks {
                     task.await.expect("it does not panic");
                 }
@@ -362,20 +371,36 @@ fn tasks<'a>(one: &'a Pools, two: &'a Pools) -> Vec<Contender<'a>> {
     for pools in [one, two] {
         contenders.push(Contender::new(pools.name("rayon, scope"), move || {
             each(Box::new(|| {
-                pools.rayon.scope(|scope| (0..TASKS).for_each(|i| scope.spawn(move |_| drop(black_box(i)))));
+                pools.rayon.scope(|scope| {
+                    (0..TASKS).for_each(|i| {
+                        scope.spawn(move |_| {
+                            black_box(i);
+                        })
+                    })
+                });
             }))
         }));
         contenders.push(Contender::new(pools.name("divvy, scope"), move || {
             each(Box::new(|| {
-                pools
-                    .heartbeat
-                    .scope(|scope| (0..TASKS).for_each(|i| scope.spawn(move |_| drop(black_box(i)))));
+                pools.heartbeat.scope(|scope| {
+                    (0..TASKS).for_each(|i| {
+                        scope.spawn(move |_| {
+                            black_box(i);
+                        })
+                    })
+                });
             }))
         }));
         contenders.push(Contender::new(pools.name("divvy, handles"), move || {
             each(Box::new(|| {
                 let pool = &pools.heartbeat;
-                let tasks: Vec<_> = (0..TASKS).map(|i| pool.spawn(move || drop(black_box(i)))).collect();
+                let tasks: Vec<_> = (0..TASKS)
+                    .map(|i| {
+                        pool.spawn(move || {
+                            black_box(i);
+                        })
+                    })
+                    .collect();
                 tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
             }))
         }));

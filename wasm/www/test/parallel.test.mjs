@@ -10,6 +10,16 @@ const LINK = "#parallel?seed=3&workers=4&share=70&take=half&speed=0.05";
 const ran = (page, how = "true") => page.waitForSelector(`html[data-ran=${how}]`);
 const summary = (page) => page.evaluate(() => JSON.parse(document.documentElement.dataset.summary));
 
+/** What came of the run with these parameters. */
+const shown = async (page, params) => {
+  await page.waitForFunction((params) => {
+    const { summary = "null", ran } = document.documentElement.dataset;
+    const has = JSON.parse(summary)?.params ?? {};
+    return ran === "true" && Object.entries(params).every(([name, value]) => has[name] === value);
+  }, params);
+  return summary(page);
+};
+
 /** Each task ran once, no worker ran two at a time, and the accounts say the same. */
 function holds({ bars, steals, accounts, end }, workers) {
   assert.deepEqual(
@@ -70,17 +80,11 @@ test("knobs run again, the picture goes back and forth, and the first page does 
     await ran(page);
     assert.ok(asked.some((address) => address.includes("threads_bg")));
     await page.locator("#workers").fill("2");
-    await page.waitForSelector("html:not([data-ran])");
-    await ran(page);
-    const { run } = await summary(page);
+    const { run } = await shown(page, { workers: 2 });
     holds(run, 2);
     assert.equal((await cells(page, "#crew")).length, 2);
     await page.locator("#take input[value=one]").check();
-    await ran(page);
-    await page.waitForFunction(
-      () => JSON.parse(document.documentElement.dataset.summary).run.steals.length > 0,
-    );
-    const { run: single } = await summary(page);
+    const { run: single } = await shown(page, { workers: 2, take: "one" });
     assert.ok(single.steals.every(({ count }) => count === 1));
     await page.focus("#picture");
     await page.keyboard.press("Home");
@@ -89,11 +93,10 @@ test("knobs run again, the picture goes back and forth, and the first page does 
     const { now } = await summary(page);
     assert.ok(now > 0 && now < single.end);
     await page.click("#again");
-    await ran(page);
-    await page.waitForFunction(
-      (end) => JSON.parse(document.documentElement.dataset.summary).run.end !== end,
-      single.end,
-    );
+    await page.waitForFunction((end) => {
+      const again = JSON.parse(document.documentElement.dataset.summary);
+      return again !== null && again.run.end !== end;
+    }, single.end);
   });
 });
 
@@ -166,9 +169,9 @@ test("a worker that never answers is given up, and the next run may go well", as
     await page.clock.install();
     await page.goto(`${server.url}${LINK}`);
     while (page.workers().length === 0) await page.waitForTimeout(20);
-    await page.clock.fastForward(29_000);
+    await page.clock.fastForward(20_000);
     assert.equal(await page.evaluate(() => document.documentElement.dataset.ran), undefined);
-    await page.clock.fastForward(2_000);
+    await page.clock.fastForward(11_000);
     await ran(page, "false");
     assert.match(
       await page.textContent("#say"),

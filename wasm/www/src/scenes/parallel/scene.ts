@@ -187,7 +187,7 @@ function build(view: Frame, stage: Stage<Params>): { show: Show<Params>; reel: R
     tables: (now) => {
       stats.replaceChildren(...(results ? [statsTable(results.run, now)] : []));
       speed.replaceChildren(...(results ? [speedTable(results)] : []));
-      return results && { ...results, now };
+      return results ? { ...results, params: stage.params, now } : null;
     },
     sentence: (now) => {
       if (failed) return `The run failed: ${failed}. “Run again” tries once more.`;

@@ -17,20 +17,18 @@ impl<T, S: Storage> Mpmc<T, S> {
     /// Room is found up to the first place that is still being emptied, as by [`push`](Self::push).
     pub fn push_batch(&self, items: &mut impl ExactSizeIterator<Item = T>) -> usize {
         let Some((position, count)) = self.claim(&self.tail, items.len(), 0) else { return 0 };
-        let mut filling = Filling { queue: self, position, left: count };
-        let mut pushed = 0;
-        while filling.left > 0 {
-            let Some(item) = items.next() else { break };
-            let (cell, lap) = self.cell(filling.position);
-            // SAFETY: the position is ours alone, and no consumer comes before the stamp says FILLED.
-            cell.item.with_mut(|slot| unsafe { (*slot).write(item) });
-            // Ordering: Release publishes the item to the Acquire of the `pop` that takes it.
-            cell.stamp.store(lap | FILLED, Ordering::Release);
-            filling.position = self.after(filling.position);
-            filling.left -= 1;
-            pushed += 1;
+        let mut filling = Filling { queue: self, position, count, left: count };
+        for (cells, lap) in self.segments(position, count) {
+            for cell in cells {
+                let Some(item) = items.next() else { return (count - filling.left) as usize };
+                // SAFETY: the position is ours alone, and no consumer comes before the stamp says FILLED.
+                cell.item.with_mut(|slot| unsafe { (*slot).write(item) });
+                // Ordering: Release publishes the item to the Acquire of the `pop` that takes it.
+                cell.stamp.store(lap | FILLED, Ordering::Release);
+                filling.left -= 1;
+            }
         }
-        pushed
+        count as usize
     }
 
     /// Takes up to `most` of the oldest items at once: an iterator over them. They are this caller's from now on; what it
@@ -100,6 +98,14 @@ impl<T, S: Storage> Mpmc<T, S> {
         }
     }
 
+    /// The cells of `count` positions from `position` on: those up to the end, and those around it, each with their lap.
+    fn segments(&self, position: u32, count: u32) -> [(&[Cell<T>], u32); 2] {
+        let (index, lap) = self.split(position);
+        let upto = self.cells.len().min(index + count as usize);
+        let rest = count as usize - (upto - index);
+        [(&self.cells[index..upto], lap), (&self.cells[..rest], lap.wrapping_add(self.one_lap()))]
+    }
+
     /// The index and the lap of a position.
     fn split(&self, position: u32) -> (usize, u32) {
         let mask = self.one_lap() - 1;
@@ -114,21 +120,22 @@ impl<T, S: Storage> Mpmc<T, S> {
     }
 }
 
-/// Claimed places that a producer has not filled yet.
+/// Places that a producer claimed, of which the last `left` are not filled yet.
 struct Filling<'a, T, S: Storage> {
     queue: &'a Mpmc<T, S>,
     position: u32,
+    count: u32,
     left: u32,
 }
 
 impl<T, S: Storage> Drop for Filling<'_, T, S> {
     fn drop(&mut self) {
-        while self.left > 0 {
-            let (cell, lap) = self.queue.cell(self.position);
-            // Ordering: Release as for an item, though there is none.
-            cell.stamp.store(lap | SKIPPED, Ordering::Release);
-            self.position = self.queue.after(self.position);
-            self.left -= 1;
+        if self.left > 0 {
+            let from = self.queue.after_many(self.position, self.count - self.left);
+            for (cells, lap) in self.queue.segments(from, self.left) {
+                // Ordering: Release as for an item, though there is none.
+                cells.iter().for_each(|cell| cell.stamp.store(lap | SKIPPED, Ordering::Release));
+            }
         }
     }
 }
@@ -165,6 +172,24 @@ impl<T, S: Storage> Iterator for Drain<'_, T, S> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left as usize, Some(self.left as usize))
     }
+
+    fn fold<B, F: FnMut(B, T) -> B>(mut self, init: B, mut f: F) -> B {
+        let (queue, mut folded) = (self.queue, init);
+        for (cells, lap) in queue.segments(self.position, self.left) {
+            let free = lap.wrapping_add(queue.one_lap());
+            for cell in cells {
+                // SAFETY: as in `next`.
+                let item = cell.item.with(|slot| unsafe { (*slot).assume_init_read() });
+                // Ordering: Release as in `next`.
+                cell.stamp.store(free, Ordering::Release);
+                // Before `f`, which may panic: the rest is dropped with `self`.
+                self.position = queue.after(self.position);
+                self.left -= 1;
+                folded = f(folded, item);
+            }
+        }
+        folded
+    }
 }
 
 impl<T, S: Storage> ExactSizeIterator for Drain<'_, T, S> {}
@@ -172,7 +197,7 @@ impl<T, S: Storage> FusedIterator for Drain<'_, T, S> {}
 
 impl<T, S: Storage> Drop for Drain<'_, T, S> {
     fn drop(&mut self) {
-        self.for_each(drop);
+        while self.next().is_some() {}
     }
 }
 

@@ -9,7 +9,7 @@ use super::CapacityError;
 #[cfg(feature = "alloc")]
 use crate::storage::Heap;
 use crate::storage::{Full, Inline, InlineSlots, Storage};
-use crate::sync::{Alone, AtomicU32, Backoff, Ordering, UnsafeCell, array_of, const_fn, hint};
+use crate::sync::{AtomicU32, Backoff, Ordering, UnsafeCell, array_of, const_fn, hint};
 
 mod batch;
 
@@ -52,9 +52,8 @@ const FLAGS: u32 = FILLED | SKIPPED;
 ///
 /// # Complexity
 ///
-/// *O*(1) and one compare-and-swap per `push` or `pop` that meets no other, and per batch. Two words, on machines of 64 bits
-/// with two cache lines each; and per item its size plus one word (aligned). Any capacity from 1 to 2³⁰; another one does
-/// not compile with [`Inline`].
+/// *O*(1) and one compare-and-swap per `push` or `pop` that meets no other, and per batch. Two words, and
+/// per item its size plus one word (aligned). Any capacity from 1 to 2³⁰; another one does not compile with [`Inline`].
 ///
 /// # Concurrency
 ///
@@ -74,9 +73,9 @@ const FLAGS: u32 = FILLED | SKIPPED;
 /// Vyukov: *Bounded MPMC queue*, 1024cores.net, 2010.
 pub struct Mpmc<T, S: Storage> {
     /// The next position to fill. Written and read by producers.
-    tail: Alone<AtomicU32>,
+    tail: AtomicU32,
     /// The next position to empty. Written and read by consumers.
-    head: Alone<AtomicU32>,
+    head: AtomicU32,
     cells: S::Slots<Cell<T>>,
 }
 
@@ -111,8 +110,8 @@ impl<T, const N: usize> Mpmc<T, Inline<N>> {
         pub const fn new() -> Self {
             const { assert!(N >= 1 && N <= MAX as usize, "a queue holds from 1 to 2^30 items") };
             Self {
-                tail: Alone(AtomicU32::new(0)),
-                head: Alone(AtomicU32::new(0)),
+                tail: AtomicU32::new(0),
+                head: AtomicU32::new(0),
                 cells: InlineSlots(array_of!(Cell::new())),
             }
         }
@@ -137,8 +136,8 @@ impl<T> Mpmc<T, Heap> {
             0 => Err(CapacityError::Zero),
             n if n > MAX as usize => Err(CapacityError::TooLarge { max: MAX }),
             n => Ok(Self {
-                tail: Alone(AtomicU32::new(0)),
-                head: Alone(AtomicU32::new(0)),
+                tail: AtomicU32::new(0),
+                head: AtomicU32::new(0),
                 cells: (0..n).map(|_| Cell::new()).collect(),
             }),
         }

@@ -177,6 +177,7 @@ test("it fits a narrow screen, in the dark", async () => {
     "#deadline?tasks=2:10,2:10,11:12&order=edf&cores=2&place=global",
     async (page) => {
       await shoot(page, "deadline-narrow-dark");
+      assert.ok(await page.locator("#timeline [data-mark=miss]").first().isVisible());
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
     },
   );

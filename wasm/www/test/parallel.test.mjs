@@ -57,7 +57,7 @@ test("real workers run every task once, and the page shows what they did", async
       assert.equal(Number(slept), sleeps);
     });
     assert.equal(await page.locator("#timeline .bar-of-row[data-state=done]").count(), 100);
-    assert.equal(await page.locator("#timeline .mark.steal").count(), run.steals.length);
+    assert.equal(await page.locator("#timeline .sign.steal").count(), run.steals.length);
     assert.match(await page.textContent("#mode"), /^Real: each row is a Web Worker/);
     const say = await page.textContent("#say");
     assert.ok(say.startsWith("Four workers finished 100 tasks in "), say);

@@ -146,7 +146,7 @@ export class Gantt {
     const x = this.scale.x(at);
     const y = this.y(row);
     const mark = svg("g", {
-      class: `mark ${kind}`,
+      class: `sign ${kind}`,
       "data-mark": kind,
       "data-row": row,
       "data-at": String(at),

@@ -52,7 +52,7 @@ fn step<O: Order>(
         9 => feed(digest, one(victim.steal_one())),
         10 => feed(digest, victim.steal_block(owner, 1 + item % 5)),
         11 => digest.feed(u64::from(victim.is_empty())),
-        12 => owner.set_sharing(if item % 3 == 0 { Sharing::AtOnce } else { Sharing::OnDemand }),
+        12 => owner.set_sharing(if item.is_multiple_of(3) { Sharing::AtOnce } else { Sharing::OnDemand }),
         _ => feed(digest, victim.steal_half(owner)),
     }
     digest.feed(owner.len() as u64);

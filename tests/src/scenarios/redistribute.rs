@@ -10,7 +10,7 @@ const WORKERS: usize = 12;
 
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
-    let mut rng = Xoshiro256PlusPlus::seed(0xBA1A_9CE);
+    let mut rng = Xoshiro256PlusPlus::seed(0x0BA1_A9CE);
     let mut plan = Plan::<Inline<WORKERS>>::new();
     for _ in 0..40 {
         let mut lengths: [u32; WORKERS] = core::array::from_fn(|_| rng.below(200));

@@ -23,7 +23,7 @@ fn everyone_is_refused_until_somebody_repairs() {
     }
     assert!(matches!(lock.try_lock(), Err(LockError::Poisoned { .. })));
     assert!(lock.is_poisoned());
-    assert_eq!(lock.repair(|list| std::mem::take(list)), Ok(vec![1]));
+    assert_eq!(lock.repair(std::mem::take), Ok(vec![1]));
     assert!(!lock.is_poisoned());
     assert!(lock.lock().unwrap().is_empty());
 }

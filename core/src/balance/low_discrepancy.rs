@@ -544,6 +544,16 @@ mod tests {
         }
     }
 
+    /// What slow start takes out of a choice is named in another list than what the caller avoids.
+    #[test]
+    fn who_is_thinned_out_is_not_chosen_either() {
+        let fleet = weighing(&[5, 1, 1]);
+        let mut policy = LowDiscrepancy::<Inline<64>>::new();
+        for _ in 0..50 {
+            assert_ne!(choose(&mut policy, &fleet, &Request::new().thin(&[0])), Ok(0));
+        }
+    }
+
     #[test]
     fn two_groups_of_candidates_by_turns_take_nobody_s_turn() {
         let counts = two_groups_by_turns(LowDiscrepancy::<Inline<64>>::new());

@@ -62,7 +62,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             "timer wheel: steps for each timer from insertion to firing, delays up to 2²⁰ ticks",
             steps as f64 / f64::from(TIMERS),
             Bound::AtMost(7.0),
-            "less than levels: Varghese and Lauck 1987",
+            "less than its eight levels: `queue::TimerWheel`",
         ),
         Figure::new(
             "timer wheel: steps for a jump of 584 years in ticks of a nanosecond",

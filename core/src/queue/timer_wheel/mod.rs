@@ -1,19 +1,19 @@
 //! Timers: a hierarchical timing wheel.
 
-mod chains;
+mod lists;
 mod slots;
 mod ticks;
 
 use crate::storage::{Full, Inline, InlineSlots};
 use crate::time::Instant;
-use chains::{Chains, Entry, Header, NONE};
 use core::fmt;
 use core::time::Duration;
+use lists::{LANE_BITS, Lists, NONE, Node};
 pub use slots::Shape;
-use slots::{SlotSet, level_of, level_of_slot, slot_of, start_of};
+use slots::{level_of_slot, slot_of, start_of};
 use ticks::Ticks;
 
-/// Places of entries are numbered in 32 bits, and there are at most twice as many as timers, and some.
+/// A link is the number of a node, of a head, or none: 30 bits leave room for all.
 const MAX_CAPACITY: u32 = 1 << 30;
 
 /// A timer that was set: what [`TimerWheel::cancel`] takes.
@@ -40,27 +40,17 @@ pub enum Advance<T> {
     More,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Timer {
-    generation: u32,
-    /// Where its entry is, if there is one.
-    place: u32,
-}
-
-impl Timer {
-    const EMPTY: Self = Self { generation: 0, place: 0 };
-}
-
 /// A bounded set of timers, as a hierarchical timing wheel.
 ///
 /// Time is cut into ticks of one resolution. A timer fires at the first [`expire`](Self::expire) whose `now` has reached
 /// the first tick that does not begin before its deadline: never early, and never later than one tick after its deadline
-/// if somebody asks then. Timers fire in the order of their ticks, those of one tick in the order in which they were
-/// inserted. A deadline in the past joins the tick at which the wheel stands, which is that of the last timer that fired,
-/// or the last tick at which there was nothing to fire.
+/// if somebody asks then. Timers fire in the order of their ticks; the order of those of one tick is not specified, but
+/// the same wherever the same calls are made of a wheel of the same storage and capacity. A deadline in the past joins
+/// the tick at which the wheel stands, which is that of the last timer that fired, or the last tick at which there was
+/// nothing to fire.
 ///
-/// *When not to use it:* where timers must fire in the order of their deadlines within a tick, or for a handful of
-/// them, for which a [`PriorityQueue`](super::PriorityQueue) or an array is smaller.
+/// *When not to use it:* where the order within a tick matters, or for a handful of timers, for which a
+/// [`PriorityQueue`](super::PriorityQueue) or an array is smaller.
 ///
 /// # Examples
 ///
@@ -95,10 +85,9 @@ impl Timer {
 /// most all timers of one slot from each level, and [`advance`](Self::advance) no more than it is allowed to.
 /// [`next_deadline`](Self::next_deadline) looks at the timers of one slot (during a divided `advance`, of two).
 ///
-/// Bytes with [`Inline`]: 1.5 KiB, and for each timer 36 and the `Option` of its item. With
-/// [`Heap`](crate::storage::Heap) 8.5 KiB, and below a capacity of 1,024 as much for each timer; above, timers are kept
-/// in blocks, and a million take 39 each and twice the `Option` of the item. Items move with their timers: keep large
-/// ones elsewhere, and an index here.
+/// Bytes with [`Inline`]: 1.4 KiB, and for each timer 20 and the `Option` of its item, rounded up to a multiple of 8.
+/// With [`Heap`](crate::storage::Heap) as much for each timer, and 8.4 KiB, or 128.4 KiB from a capacity of 65,536 on.
+/// Items do not move until they fire.
 ///
 /// # Time
 ///
@@ -111,19 +100,9 @@ impl Timer {
 ///
 /// # References
 ///
-/// Varghese and Lauck, *Hashed and hierarchical timing wheels*, SOSP 1987. The slots hold chains of blocks rather than
-/// lists, as a list of timers that were set at different times is a cache miss for each.
+/// Varghese and Lauck, *Hashed and hierarchical timing wheels*, SOSP 1987.
 pub struct TimerWheel<T, S: Shape> {
-    timers: S::Slots<Timer>,
-    /// Timers that were set and are free again: a stack.
-    free: S::Slots<u32>,
-    freed: u32,
-    /// Timers from here on were never set.
-    fresh: u32,
-    /// The timers by the slot that their tick has.
-    chains: Chains<T, S>,
-    /// Which slots hold timers.
-    occupied: SlotSet,
+    lists: Lists<T, S>,
     /// The level whose slot at the cursor is being moved to the levels below; 0 if none is.
     floor: u32,
     /// No timer has a tick before it.
@@ -139,10 +118,9 @@ impl<T, const N: usize> TimerWheel<T, Inline<N>> {
     /// A wheel without timers, for up to `N`, with ticks of `resolution` (of a nanosecond, if that is zero).
     #[must_use]
     pub const fn new(resolution: Duration) -> Self {
-        const { assert!(N <= MAX_CAPACITY as usize, "timers are numbered in 31 bits") };
-        let chains =
-            Chains::new(InlineSlots([Header::EMPTY; N]), InlineSlots([const { Entry::EMPTY }; N]), 0);
-        Self::from_parts(InlineSlots([Timer::EMPTY; N]), InlineSlots([0; N]), chains, resolution)
+        const { assert!(N <= MAX_CAPACITY as usize, "timers are numbered in 30 bits") };
+        let lists = Lists::new([NONE; 256], InlineSlots([const { Node::EMPTY }; N]), 0);
+        Self::from_lists(lists, resolution)
     }
 }
 
@@ -152,39 +130,24 @@ impl<T> TimerWheel<T, crate::storage::Heap> {
     /// nanosecond, if that is zero).
     #[must_use]
     pub fn with_capacity(resolution: Duration, capacity: u32) -> Self {
-        let block_bits = match capacity {
-            0..=1_023 => 0,
-            1_024..=8_191 => 2,
-            8_192..=262_143 => 4,
-            _ => 5,
-        };
-        Self::with_blocks(resolution, capacity, block_bits)
+        // Where all timers fit the caches there is nothing to wait for, and one lane is less work.
+        Self::with_lanes(resolution, capacity, capacity >= 1 << 16)
     }
 
-    /// A wheel that keeps timers in blocks of 2 to the power of `block_bits`.
-    fn with_blocks(resolution: Duration, capacity: u32, block_bits: u32) -> Self {
+    /// A wheel whose slots have several lanes, or one.
+    fn with_lanes(resolution: Duration, capacity: u32, several: bool) -> Self {
+        let lane_bits = if several { LANE_BITS } else { 0 };
         let capacity = capacity.min(MAX_CAPACITY) as usize;
-        let chains = Chains::with_capacity(capacity, block_bits);
-        let timers = alloc::vec![Timer::EMPTY; capacity].into_boxed_slice();
-        let free = alloc::vec![0; capacity].into_boxed_slice();
-        Self::from_parts(timers, free, chains, resolution)
+        let heads = alloc::vec![NONE; crate::storage::Heap::SLOTS << lane_bits].into_boxed_slice();
+        let nodes = (0..capacity).map(|_| Node::EMPTY).collect();
+        Self::from_lists(Lists::new(heads, nodes, lane_bits), resolution)
     }
 }
 
 impl<T, S: Shape> TimerWheel<T, S> {
-    const fn from_parts(
-        timers: S::Slots<Timer>,
-        free: S::Slots<u32>,
-        chains: Chains<T, S>,
-        resolution: Duration,
-    ) -> Self {
+    const fn from_lists(lists: Lists<T, S>, resolution: Duration) -> Self {
         Self {
-            timers,
-            free,
-            freed: 0,
-            fresh: 0,
-            chains,
-            occupied: SlotSet::new(),
+            lists,
             floor: 0,
             cursor: 0,
             latest: Instant::ZERO,
@@ -200,27 +163,14 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// [`Full`] gives the item back; nothing changed.
     #[inline]
     pub fn insert(&mut self, deadline: Instant, item: T) -> Result<TimerId, Full<T>> {
-        let slot = match self.freed.checked_sub(1) {
-            Some(top) => self.free[top as usize],
-            None => self.fresh,
-        };
-        let Some(timer) = self.timers.get_mut(slot as usize) else { return Err(Full(item)) };
-        timer.generation = timer.generation.wrapping_add(1);
-        let generation = timer.generation;
-        if self.occupied.is_empty() {
-            // Nothing is in the way of the cursor.
-            self.floor = 0;
-            self.cursor = self.cursor.max(self.ticks.of(self.latest));
-        }
-        match self.freed.checked_sub(1) {
-            Some(top) => self.freed = top,
-            None => self.fresh += 1,
+        if self.lists.len() == 0 {
+            self.jump();
         }
         let tick = self.ticks.first_from(deadline).max(self.cursor);
+        let (slot, generation) = self.lists.insert(self.cursor, tick, item)?;
         if deadline < self.wake {
             self.wake = self.wake.min(self.ticks.start(tick));
         }
-        self.file(Entry::new(tick, slot, item));
         Ok(TimerId { slot, generation })
     }
 
@@ -228,20 +178,7 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// nothing changed.
     #[inline]
     pub fn cancel(&mut self, id: TimerId) -> Option<T> {
-        let timer = self.timers.get(id.slot as usize).filter(|timer| timer.generation == id.generation)?;
-        let place = timer.place;
-        let item = self.chains.take(place, id.slot)?;
-        self.release(id.slot);
-        let closed = self.chains.close(place);
-        if closed.emptied {
-            self.occupied.remove(closed.slot.into());
-        } else if closed.merged != NONE {
-            let (start, entries) = self.chains.entries_of(closed.merged);
-            for (place, entry) in (start..).zip(entries).filter(|(_, entry)| entry.item.is_some()) {
-                self.timers[entry.timer as usize].place = place;
-            }
-        }
-        Some(item)
+        self.lists.take(id.slot, id.generation)
     }
 
     /// Takes the next timer that is due. Call it until it answers `None`.
@@ -254,12 +191,18 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// Like [`expire`](Self::expire), in at most `steps` steps (of one at least): for callers who may not work longer
     /// in one go.
     ///
-    /// A step looks at one place of a slot, and mostly moves the timer that is there. Firing is not counted, as it looks
-    /// at 32 places at most.
+    /// A step moves one timer to a slot of a lower level. Firing is not counted, as it looks at one timer.
     #[inline]
     pub fn advance(&mut self, now: Instant, steps: u32) -> Advance<T> {
         self.latest = self.latest.max(now);
         if self.latest < self.wake { Advance::Done } else { self.turn(steps.max(1)) }
+    }
+
+    /// Moves the cursor to the latest `now` where nothing is in the way.
+    #[cold]
+    fn jump(&mut self) {
+        self.floor = 0;
+        self.cursor = self.cursor.max(self.ticks.of(self.latest));
     }
 
     // Out of line, so that what is in line is the answer that nothing is due.
@@ -284,7 +227,7 @@ impl<T, S: Shape> TimerWheel<T, S> {
                 }
                 steps -= self.descend(steps);
             }
-            let Some(slot) = self.occupied.first() else {
+            let Some(slot) = self.lists.first_slot() else {
                 self.wake = Instant::MAX;
                 return Advance::Done;
             };
@@ -300,14 +243,9 @@ impl<T, S: Shape> TimerWheel<T, S> {
             if self.floor > 0 {
                 continue;
             }
-            let Some((timer, item, emptied)) = self.chains.pop(slot) else {
-                self.occupied.remove(slot);
-                continue;
-            };
-            self.release(timer);
+            let Some((item, emptied)) = self.lists.pop(slot) else { return Advance::Done };
             if emptied {
-                self.occupied.remove(slot);
-                self.wake = match self.occupied.first() {
+                self.wake = match self.lists.first_slot() {
                     Some(next) => self.ticks.start(start_of::<S>(next, start)),
                     None => Instant::MAX,
                 };
@@ -316,19 +254,11 @@ impl<T, S: Shape> TimerWheel<T, S> {
         }
     }
 
-    /// Moves up to `most` entries from the slot at the cursor to the levels below: how many.
+    /// Moves up to `most` timers from the slot at the cursor to the levels below: how many.
     fn descend(&mut self, most: u32) -> u32 {
         let slot = slot_of::<S>(self.floor, self.cursor);
-        let Self { timers, chains, occupied, cursor, .. } = self;
-        let (count, emptied) = chains.drain(slot, most, |chains, entry| {
-            let tick = entry.tick();
-            let to = slot_of::<S>(level_of::<S>(*cursor ^ tick), tick);
-            occupied.insert(to);
-            let timer = entry.timer;
-            timers[timer as usize].place = chains.append(to, entry);
-        });
+        let (count, emptied) = self.lists.drain(slot, self.cursor, most);
         if emptied {
-            occupied.remove(slot);
             self.floor = 0;
         }
         count
@@ -341,15 +271,15 @@ impl<T, S: Shape> TimerWheel<T, S> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let waiting = (self.floor > 0).then(|| slot_of::<S>(self.floor, self.cursor));
-        let slots = self.occupied.first().into_iter().chain(waiting);
-        let tick = slots.filter_map(|slot| self.chains.earliest(slot)).min()?;
+        let slots = self.lists.first_slot().into_iter().chain(waiting);
+        let tick = slots.filter_map(|slot| self.lists.earliest(slot)).min()?;
         Some(self.ticks.start(tick))
     }
 
     /// How many timers wait.
     #[must_use]
     pub fn len(&self) -> u32 {
-        self.fresh - self.freed
+        self.lists.len()
     }
 
     /// Whether no timer waits.
@@ -367,31 +297,13 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// How many timers fit.
     #[must_use]
     pub fn capacity(&self) -> u32 {
-        self.timers.len() as u32
+        self.lists.capacity()
     }
 
     /// How long a tick is.
     #[must_use]
     pub const fn resolution(&self) -> Duration {
         self.ticks.resolution()
-    }
-
-    /// Puts `entry` into the slot of its tick.
-    #[inline]
-    fn file(&mut self, entry: Entry<T>) {
-        let tick = entry.tick();
-        let level = level_of::<S>(self.cursor ^ tick).max(self.floor);
-        let slot = slot_of::<S>(level, tick);
-        self.occupied.insert(slot);
-        let timer = entry.timer;
-        self.timers[timer as usize].place = self.chains.append(slot, entry);
-    }
-
-    /// Makes the place of a timer that is gone ready for another.
-    #[inline]
-    fn release(&mut self, slot: u32) {
-        self.free[self.freed as usize] = slot;
-        self.freed += 1;
     }
 }
 

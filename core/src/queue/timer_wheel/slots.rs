@@ -5,39 +5,43 @@ use crate::storage::Heap;
 use crate::storage::{Inline, Storage};
 use core::borrow::BorrowMut;
 
-/// The shape of a wheel, which its storage decides: with [`Inline`], 16 levels of 16 slots (1 KiB), with
-/// [`Heap`](crate::storage::Heap), 8 levels of 256 (8 KiB). Either way the levels cover 64 bits of ticks.
+/// The shape of a wheel, which its storage decides: with [`Inline`], 16 levels of 16 slots, with
+/// [`Heap`](crate::storage::Heap), 8 levels of 256. Either way the levels cover 64 bits of ticks.
 ///
 /// Sealed, as [`Storage`] is.
 pub trait Shape: Storage {
-    /// A number for each slot.
+    /// Numbers for the lanes of all slots.
     #[doc(hidden)]
-    type Ends: BorrowMut<[u32]>;
-    /// Zero for each slot.
-    #[doc(hidden)]
-    const ENDS: Self::Ends;
+    type Heads: BorrowMut<[u32]>;
     /// A level has 2 to the power of *bits* slots, where *bits* is 2 to the power of this.
     #[doc(hidden)]
     const LEVEL_BITS_LOG: u32;
+    /// How many slots a level has.
+    #[doc(hidden)]
+    const DIGITS: usize = 1 << (1 << Self::LEVEL_BITS_LOG);
+    /// How many slots all levels have.
+    #[doc(hidden)]
+    const SLOTS: usize = Self::DIGITS * (64 >> Self::LEVEL_BITS_LOG);
 }
 
 impl<const N: usize> Shape for Inline<N> {
-    type Ends = [u32; 256];
-    const ENDS: Self::Ends = [0; 256];
+    type Heads = [u32; 256];
     const LEVEL_BITS_LOG: u32 = 2;
 }
 
 #[cfg(feature = "alloc")]
 impl Shape for Heap {
-    type Ends = [u32; 2048];
-    const ENDS: Self::Ends = [0; 2048];
+    type Heads = alloc::boxed::Box<[u32]>;
     const LEVEL_BITS_LOG: u32 = 3;
 }
 
-/// The level of the slot for a tick that differs from the cursor by `difference`, as bits.
+/// The slot for `tick`, seen from `cursor`: in the level of the highest digit in which they differ.
 #[inline]
-pub(super) const fn level_of<S: Shape>(difference: u64) -> u32 {
-    (63 - (difference | 1).leading_zeros()) >> S::LEVEL_BITS_LOG
+pub(super) const fn slot_from<S: Shape>(cursor: u64, tick: u64) -> usize {
+    let bits = 1 << S::LEVEL_BITS_LOG;
+    let shift = (cursor ^ tick | 1).ilog2() & !(bits - 1);
+    // `shift` is the level times `bits`.
+    (shift as usize) << (bits - S::LEVEL_BITS_LOG) | (tick >> shift) as usize & (S::DIGITS - 1)
 }
 
 /// The slot of `tick` in `level`. Slots are numbered through all levels, the lowest first.
@@ -79,9 +83,9 @@ impl SlotSet {
         Self { words: [0; 32], summary: 0 }
     }
 
-    #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
-        self.summary == 0
+    #[cfg(test)]
+    pub(super) const fn contains(&self, slot: usize) -> bool {
+        self.words[slot / 64] & 1 << (slot % 64) != 0 && self.summary & 1 << (slot / 64) != 0
     }
 
     #[inline]

@@ -28,14 +28,15 @@ impl Ticks {
 
     /// The tick that `instant` is in.
     pub(super) const fn of(self, instant: Instant) -> u64 {
-        self.divide(instant.as_nanos()).0
+        let (estimate, rest) = self.estimate(instant.as_nanos());
+        estimate + (rest >= self.nanos) as u64
     }
 
     /// The first tick that does not begin before `instant`.
     pub(super) const fn first_from(self, instant: Instant) -> u64 {
-        let (quotient, rest) = self.divide(instant.as_nanos());
+        let (estimate, rest) = self.estimate(instant.as_nanos());
         // Where there is a rest, a tick is longer than a nanosecond, so that one more always fits.
-        quotient + (rest > 0) as u64
+        estimate + (rest > 0) as u64 + (rest > self.nanos) as u64
     }
 
     /// When `tick` begins: [`Instant::MAX`] where that is later.
@@ -43,9 +44,9 @@ impl Ticks {
         Instant::from_nanos(tick.saturating_mul(self.nanos))
     }
 
-    const fn divide(self, nanos: u64) -> (u64, u64) {
+    /// The quotient or one less, and what is left.
+    const fn estimate(self, nanos: u64) -> (u64, u64) {
         let estimate = ((nanos as u128 * self.reciprocal as u128) >> 64) as u64;
-        let rest = nanos - estimate * self.nanos;
-        if rest < self.nanos { (estimate, rest) } else { (estimate + 1, rest - self.nanos) }
+        (estimate, nanos - estimate * self.nanos)
     }
 }

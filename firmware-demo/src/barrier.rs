@@ -1,7 +1,7 @@
 //! Where the cores meet between two parts of the demo.
 
-use crate::team::Machine;
 use core::sync::atomic::{AtomicU32, Ordering};
+use divvy::sched::Park;
 
 /// Holds each of `CORES` cores until all of them have come; then it is ready for the next time.
 #[derive(Debug)]
@@ -15,18 +15,18 @@ impl<const CORES: usize> Barrier<CORES> {
         Self { arrivals: AtomicU32::new(0) }
     }
 
-    /// Waits for the others. What any core did before is seen by all of them after.
-    pub fn meet(&self, machine: &impl Machine) {
+    /// Waits for the others as core `core`. What any core did before is seen by all of them after.
+    pub fn meet(&self, core: usize, park: &impl Park) {
         // Ordering: release publishes what this core did, acquire below shows what the others did.
         let mine = self.arrivals.fetch_add(1, Ordering::AcqRel);
         let all = (mine / CORES as u32 + 1).wrapping_mul(CORES as u32);
         if mine + 1 == all {
-            for core in 0..CORES {
-                machine.wake(core as u32);
+            for other in 0..CORES {
+                park.unpark(other as u32);
             }
         }
         while self.arrivals.load(Ordering::Acquire) < all {
-            machine.wait();
+            park.park(core as u32);
         }
     }
 }
@@ -45,16 +45,12 @@ mod tests {
     /// Waits by letting others run.
     struct Yielding;
 
-    impl Machine for Yielding {
-        fn ticks(&self) -> u32 {
-            0
-        }
-
-        fn wait(&self) {
+    impl Park for Yielding {
+        fn park(&self, _core: u32) {
             thread::yield_now();
         }
 
-        fn wake(&self, _core: u32) {}
+        fn unpark(&self, _core: u32) {}
     }
 
     #[test]
@@ -69,7 +65,7 @@ mod tests {
                 scope.spawn(move || {
                     for round in 1..=ROUNDS {
                         come[core].store(round, Ordering::Relaxed);
-                        barrier.meet(&Yielding);
+                        barrier.meet(core, &Yielding);
                         for other in come {
                             let other = other.load(Ordering::Relaxed);
                             // Another core may be in the next round already, but not through it.

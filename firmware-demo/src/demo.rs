@@ -3,17 +3,24 @@
 
 use crate::barrier::Barrier;
 use crate::boards::{board, is_counted, stack};
+use crate::costs::{self, WakeUp};
 use crate::device::{self, Form, Tally, Witness};
+use crate::machine::Machine;
 use crate::picks;
-use crate::team::{Machine, Share, Team};
+use crate::realtime::{self, Account, Kind, MOST, Plan, Rules, Times};
+use crate::team::{Share, Team};
 use crate::wordcount::{
     AllWords, CHUNKS, EXPECTED, MAPS, PARTITIONS, ROUNDS, Summary, TEXT, Total, WordCount, alone,
 };
 use board::CORES;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use defmt::{Display2Format, error, info};
+use divvy::Instant;
 use divvy::breaker::{Cause, Counts, State, Transition};
+use divvy::sched::Park;
+use divvy::sched::realtime::OnMiss;
 use divvy_tests::Verdict;
 
 static COUNT: WordCount<CORES> = WordCount::new();
@@ -26,6 +33,13 @@ static SHARED: Witness = Witness::new();
 /// Changes of the breaker's state that were not printed.
 static UNTOLD: AtomicU32 = AtomicU32::new(0);
 static BARRIER: Barrier<CORES> = Barrier::new();
+static WAKE_UP: WakeUp = WakeUp::new();
+/// Nanoseconds of a unit of work and of a job's decisions, measured by core 0, and the tick at which all cores begin.
+static UNIT: AtomicU32 = AtomicU32::new(0);
+static JOB: AtomicU32 = AtomicU32::new(0);
+static START: AtomicU32 = AtomicU32::new(0);
+/// Deadlines that were missed by what was admitted.
+static MISSED: AtomicU32 = AtomicU32::new(0);
 /// Whose turn it is to print.
 static TURN: AtomicU32 = AtomicU32::new(0);
 /// What did not agree. The run is good if there is nothing.
@@ -33,26 +47,53 @@ static FAILURES: AtomicU32 = AtomicU32::new(0);
 
 const SCENARIOS: usize = divvy_tests::ALL.len();
 
-/// The board, as the team sees it.
+/// The board, as the cores see it.
 struct Cores;
 
-impl Machine for Cores {
-    fn ticks(&self) -> u32 {
-        board::ticks()
-    }
-
-    fn wait(&self) {
+impl Park for Cores {
+    fn park(&self, _core: u32) {
         board::wait();
     }
 
-    fn wake(&self, core: u32) {
+    fn unpark(&self, core: u32) {
         board::wake(core);
     }
+
+    fn now(&self) -> Option<Instant> {
+        Some(self.clock())
+    }
+}
+
+impl Machine for Cores {
+    fn clock(&self) -> Instant {
+        at_tick(board::ticks())
+    }
+
+    fn nap(&self, _core: u32, until: Instant) {
+        if board::takes_turns() {
+            // As long a turn as that of a core that has something to do.
+            realtime::work(LOOPS_COUNTED);
+            board::turn();
+        } else {
+            board::wait_until(until.as_nanos().div_ceil(NANOS_PER_TICK) as u32);
+        }
+    }
+
+    fn turn(&self) {
+        board::turn();
+    }
+}
+
+fn at_tick(tick: u32) -> Instant {
+    Instant::from_nanos(u64::from(tick) * NANOS_PER_TICK)
 }
 
 /// What `qemu.sh` makes an instruction last while it counts them.
 const NANOS_PER_INSTRUCTION: u64 = 1024;
 const NANOS_PER_TICK: u64 = 1_000_000 / board::TICKS_PER_MILLISECOND as u64;
+
+/// Loops of a unit of work while QEMU counts instructions: about as long as the dispatcher takes for a job.
+const LOOPS_COUNTED: u32 = 320;
 
 /// The policies that keep nothing for each member: with the fleet of eight they fit 1 KiB.
 const SMALL: [&str; 6] = ["round-robin", "random", "hash", "p2c", "p2c-peak", "least-response-time"];
@@ -66,18 +107,25 @@ pub(crate) fn run() -> ! {
         show_picks();
         show_protection();
         call_alone();
+        show_costs();
         board::start_others();
     }
-    BARRIER.meet(&Cores);
+    meet(core);
+    show_wake_up(core);
+    meet(core);
 
     let reference = if core == 0 { count_alone() } else { None };
-    BARRIER.meet(&Cores);
+    meet(core);
     let began = board::ticks();
     TEAM.work(core, &Cores);
     let ticks = board::ticks().wrapping_sub(began);
-    BARRIER.meet(&Cores);
+    meet(core);
     if core == 0 {
         report(ticks, reference);
+    }
+
+    keep_deadlines(core);
+    if core == 0 {
         info!("");
         info!(
             "the same device, called by all {=usize} cores through one breaker and one limiter; each core says what it \
@@ -86,9 +134,9 @@ pub(crate) fn run() -> ! {
         );
     }
 
-    BARRIER.meet(&Cores);
+    meet(core);
     call_together();
-    BARRIER.meet(&Cores);
+    meet(core);
     if core == 0 {
         report_calls();
         info!("");
@@ -96,13 +144,18 @@ pub(crate) fn run() -> ! {
     }
 
     conform(core);
-    BARRIER.meet(&Cores);
+    meet(core);
     if core == 0 {
         exit();
     }
     loop {
         board::wait();
     }
+}
+
+/// Waits until all cores have come.
+fn meet(core: usize) {
+    BARRIER.meet(core, &Cores);
 }
 
 /// Core 0 counts by itself, to have something to compare with: the summary and the ticks it took.
@@ -162,6 +215,198 @@ fn show_picks() {
 /// Instructions, if QEMU counts them, of one call of `calls` that took so many ticks together.
 fn instructions(ticks: u32, calls: u32) -> u64 {
     u64::from(ticks) * NANOS_PER_TICK / NANOS_PER_INSTRUCTION / u64::from(calls)
+}
+
+/// What handing out work costs one core, and how long a unit of work takes.
+fn show_costs() {
+    info!("");
+    info!("handing out work, core 0 alone: {=u32} times each", costs::OPERATIONS);
+    let counted = is_counted();
+    if counted {
+        info!("  operation                                instructions");
+    } else {
+        info!("  (DIVVY_ICOUNT=1 counts instructions)");
+    }
+    let mut job = 0;
+    costs::measure(board::ticks, &mut |row| {
+        let costs::Row { what, ticks, wrong } = row;
+        // The last row is the job's.
+        job = ticks;
+        if counted {
+            print(format_args!("  {what:<40} {:>12}", instructions(ticks, costs::OPERATIONS)));
+        }
+        if wrong > 0 {
+            error!("  WRONG: {=str}: {=u32} items went another way", what, wrong);
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let each = |ticks: u32, of: u32| (u64::from(ticks) * NANOS_PER_TICK / u64::from(of)) as u32;
+    JOB.store(each(job, costs::OPERATIONS), Ordering::Relaxed);
+    UNIT.store(each(realtime::time_units(loops(), board::ticks, &Cores), realtime::UNITS), Ordering::Relaxed);
+}
+
+/// What [`realtime::work`] is called with.
+fn loops() -> u32 {
+    if is_counted() { LOOPS_COUNTED } else { 20_000 }
+}
+
+/// How long it takes from waking a core to its first instruction: core 0 wakes core 1.
+fn show_wake_up(core: usize) {
+    match core {
+        0 => {
+            let ticks = WAKE_UP.wake(1, board::ticks, &Cores);
+            if is_counted() {
+                let what = "wake another core, until it goes on";
+                print(format_args!("  {what:<40} {:>12}", instructions(ticks, costs::WAKES)));
+            }
+        }
+        1 => WAKE_UP.sleep(1, board::ticks, &Cores),
+        _ => {}
+    }
+}
+
+/// What things take while all cores are at work. Where QEMU counts instructions, what one core does takes as long as
+/// what all of them do meanwhile: each gives its turn away after a unit, or after what its dispatcher did.
+fn times() -> Times {
+    let nanos = |counter: &AtomicU32| Duration::from_nanos(counter.load(Ordering::Relaxed).into());
+    let (unit, job) = (nanos(&UNIT), nanos(&JOB));
+    if is_counted() {
+        let cores = CORES as u32;
+        Times { grain: Duration::from_millis(4), unit: unit.max(job) * cores, job: job * cores }
+    } else {
+        Times { grain: Duration::from_micros(200), unit, job }
+    }
+}
+
+/// Tasks with deadlines: what is admitted and what is not, a run of what is, and one of too much.
+fn keep_deadlines(core: usize) {
+    let times = times();
+    if core == 0 {
+        show_admission(&times);
+    }
+    let Ok(plan) = Plan::<CORES>::new(&times) else {
+        // Every core comes to the same.
+        if core == 0 {
+            let late = "  the cores are too slow today for tasks with deadlines: not run";
+            if is_counted() { fail("  WRONG: the tasks are refused") } else { info!("{=str}", late) }
+        }
+        return;
+    };
+    let (kinds, count) = plan.kinds(core);
+    run_tasks(core, &kinds[..count], OnMiss::Continue, &times);
+    if core == 0 {
+        match MISSED.load(Ordering::Relaxed) {
+            0 => info!("  every deadline was met"),
+            // While QEMU counts, each core has said so already.
+            missed => info!("  {=u32} deadlines were missed: the host has other things to do", missed),
+        }
+        info!("");
+        print(format_args!(
+            "  with `{}`, against the advice; a job is taken off at its deadline",
+            realtime::VIDEO.name
+        ));
+    }
+    run_tasks(core, &kinds[..MOST.min(count + 1)], OnMiss::Abort, &times);
+}
+
+fn show_admission(times: &Times) {
+    info!("");
+    info!("tasks with deadlines, earliest deadline first; each core has its own");
+    print(format_args!(
+        "  a unit of work takes {:?}, release to completion of a job {:?} more",
+        times.unit, times.job
+    ));
+    let verdict = realtime::admit(times);
+    print(format_args!("  {} of each core: {verdict}", realtime::utilisation(&realtime::ADMITTED, times)));
+    for more in [realtime::ALARM, realtime::VIDEO] {
+        let verdict = realtime::admit_with(more, times);
+        print(format_args!("  with `{}` as well: {verdict}", more.name));
+        if verdict.admits() {
+            fail("  WRONG: this is too much");
+        }
+    }
+}
+
+/// Runs the tasks on all cores, then each says what came of its own.
+fn run_tasks(core: usize, kinds: &[Kind], on_miss: OnMiss, times: &Times) {
+    meet(core);
+    if core == 0 {
+        // Till then all will have come: while QEMU counts, a turn is at most 100 ms.
+        let ahead = if is_counted() { 400 } else { 20 };
+        let start = board::ticks().wrapping_add(ahead * board::TICKS_PER_MILLISECOND);
+        START.store(start, Ordering::Relaxed);
+        info!("");
+        info!(
+            "  core  task      released  completed  missed  taken off  worst response   predicted    deadline"
+        );
+    }
+    meet(core);
+    let from = at_tick(START.load(Ordering::Relaxed));
+    let rounds = if is_counted() { 1 } else { 10 };
+    let span = times.grains(rounds * realtime::HYPERPERIOD);
+    let account =
+        realtime::drive(kinds, times, &Rules { from, span, on_miss, loops: loops() }, core as u32, &Cores);
+    for turn in 0..CORES {
+        meet(core);
+        if turn == core {
+            show_account(core, kinds, &account, on_miss, times, rounds);
+        }
+    }
+    meet(core);
+}
+
+/// What became of this core's tasks, and whether all of it is as it must be.
+fn show_account(core: usize, kinds: &[Kind], account: &Account, on_miss: OnMiss, times: &Times, rounds: u32) {
+    let predicted = realtime::predict(kinds, times).map(|response| response + times.blocking());
+    let is_admitted = on_miss == OnMiss::Continue;
+    let (mut missed, mut unexplained, mut late) = (0, 0, 0);
+    for ((kind, stats), predicted) in kinds.iter().zip(account.tasks).zip(predicted) {
+        let line = format_args!(
+            "  {core:>4}  {:<9} {:>8} {:>10} {:>7} {:>10} {:>15}",
+            kind.name,
+            stats.released,
+            stats.completed,
+            stats.missed,
+            stats.aborted,
+            InMillis(stats.response_max)
+        );
+        let deadline = InMillis(times.task(*kind).relative_deadline());
+        if is_admitted {
+            print(format_args!("{line} {:>11} {deadline:>11}", InMillis(predicted)));
+        } else {
+            print(format_args!("{line} {:>11} {deadline:>11}", "-"));
+        }
+        missed += stats.missed;
+        late += u32::from(stats.response_max > predicted);
+        let known = stats.completed + stats.aborted + stats.lost + stats.pending;
+        let expected = rounds * realtime::HYPERPERIOD / kind.period();
+        unexplained += stats.released.abs_diff(known) + stats.released.abs_diff(expected);
+    }
+    let span = times.grains(rounds * realtime::HYPERPERIOD);
+    let busy = 1_000 * account.core.busy.as_micros() / span.as_micros().max(1);
+    print(format_args!(
+        "  {core:>4}  {}.{} % busy, {} switches, {} preemptions, at most {:?} without a look at the clock",
+        busy / 10,
+        busy % 10,
+        account.core.switches,
+        account.core.preemptions,
+        account.longest_unit
+    ));
+    if unexplained > 0 {
+        error!("  WRONG: {=u32} jobs of core {=usize} are not accounted for", unexplained, core);
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+    }
+    if is_admitted {
+        MISSED.fetch_add(missed, Ordering::Relaxed);
+    }
+    // In real time the host may take a core away for as long as it likes.
+    if is_counted() && ((missed > 0) == is_admitted || (is_admitted && late > 0)) {
+        error!(
+            "  WRONG: core {=usize} missed {=u32} deadlines, and {=u32} of its tasks answered later than predicted",
+            core, missed, late
+        );
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What a breaker and a limiter cost, plain and shared.
@@ -324,7 +569,7 @@ fn report(ticks: u32, reference: Option<(Summary, u32)>) {
         print(format_args!(
             "  {core:>4} {words:>7} {percent:>4} % {maps:>5} {reduces:>8} {steals:>7} {stolen:>13} {attempts:>16} \
              {parked:>6} {:>12}",
-            Millis(idle)
+            InMillis(idle)
         ));
     }
     info!("");
@@ -486,8 +731,17 @@ struct Millis(u32);
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&InMillis(Duration::from_nanos(u64::from(self.0) * NANOS_PER_TICK)), f)
+    }
+}
+
+/// A duration, shown as milliseconds.
+struct InMillis(Duration);
+
+impl fmt::Display for InMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = f.width().unwrap_or(0).saturating_sub(" ms".len() + ".0".len());
-        let (whole, rest) = (self.0 / board::TICKS_PER_MILLISECOND, self.0 % board::TICKS_PER_MILLISECOND);
-        write!(f, "{whole:>width$}.{} ms", 10 * rest / board::TICKS_PER_MILLISECOND)
+        let tenths = self.0.as_micros() as u64 / 100;
+        write!(f, "{:>width$}.{} ms", tenths / 10, tenths % 10)
     }
 }

@@ -2,19 +2,10 @@
 
 use crate::wordcount::{MAPS, PARTITIONS, Task, WordCount};
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use divvy::rng::SplitMix64;
-use divvy::sched::{Next, Parking, Scheduler, Source, Wake, Worker};
+use divvy::sched::{Park, Scheduler, Worker};
 use divvy::storage::{Full, Inline};
-
-/// What a team needs of the machine it runs on.
-pub trait Machine {
-    /// A clock, the same for all cores, in ticks that the caller knows. It may wrap.
-    fn ticks(&self) -> u32;
-    /// Waits until someone calls `wake` for this core, or returns earlier. A `wake` that came before ends it too.
-    fn wait(&self);
-    /// Ends the `wait` of this core.
-    fn wake(&self, core: u32);
-}
 
 /// Room for every map task at once: all of them begin in one deque.
 const CAPACITY: usize = MAPS.next_power_of_two() as usize;
@@ -36,8 +27,6 @@ struct Entry {
     maps: AtomicU32,
     words: AtomicU32,
     reduces: AtomicU32,
-    steals: AtomicU32,
-    idle: AtomicU32,
 }
 
 /// What one core did.
@@ -57,8 +46,8 @@ pub struct Share {
     pub attempts: u32,
     /// Times that it went to sleep.
     pub parked: u32,
-    /// Ticks without a task.
-    pub idle: u32,
+    /// Time without a task.
+    pub idle: Duration,
 }
 
 impl<'a, const CORES: usize> Team<'a, CORES> {
@@ -68,60 +57,26 @@ impl<'a, const CORES: usize> Team<'a, CORES> {
             count,
             sched: Scheduler::new(),
             ledger: [const {
-                Entry {
-                    maps: AtomicU32::new(0),
-                    words: AtomicU32::new(0),
-                    reduces: AtomicU32::new(0),
-                    steals: AtomicU32::new(0),
-                    idle: AtomicU32::new(0),
-                }
+                Entry { maps: AtomicU32::new(0), words: AtomicU32::new(0), reduces: AtomicU32::new(0) }
             }; CORES],
         }
     }
 
     /// Works as core `core` until all is done. Call it once on each core, at about the same time. Core 0 makes all the
     /// tasks; what another core does, it has stolen or made from what it stole.
-    pub fn work(&self, core: usize, machine: &impl Machine) {
+    pub fn work(&self, core: usize, park: &impl Park) {
         // A second caller for the same core has nothing to add.
         let Some(mut member) = self.sched.worker(core as u32) else { return };
-        let mut rng = SplitMix64::seed(core as u64);
         if core == 0 {
             for chunk in 0..MAPS {
-                self.push(&member, core, Task::Map(chunk), machine);
+                self.push(&member, core, Task::Map(chunk), park);
             }
         }
-        let mut idle_since = None;
-        loop {
-            match member.next(&mut rng) {
-                Next::Task { task, from, wake } => {
-                    wake_up(wake, machine);
-                    if let Some(since) = idle_since.take() {
-                        self.note_idle(core, since, machine);
-                    }
-                    if matches!(from, Source::Stolen { .. }) {
-                        add(&self.ledger[core].steals, 1);
-                    }
-                    self.run(&member, core, task, machine);
-                }
-                Next::Idle => {
-                    idle_since.get_or_insert_with(|| machine.ticks());
-                    if member.park() == Parking::Sleep {
-                        while !member.is_woken() && !self.count.is_done() {
-                            machine.wait();
-                        }
-                    }
-                }
-            }
-            if self.count.is_done() {
-                break;
-            }
-        }
-        if let Some(since) = idle_since {
-            self.note_idle(core, since, machine);
-        }
+        let mut rng = SplitMix64::seed(core as u64);
+        member.run(park, &mut rng, |member, task| self.run(member, core, task, park));
     }
 
-    fn run(&self, member: &Member<'_, CORES>, core: usize, task: Task, machine: &impl Machine) {
+    fn run(&self, member: &Member<'_, CORES>, core: usize, task: Task, park: &impl Park) {
         let done = self.count.run(core, task);
         let entry = &self.ledger[core];
         match task {
@@ -130,31 +85,25 @@ impl<'a, const CORES: usize> Team<'a, CORES> {
                 add(&entry.words, done.words);
                 if done.last {
                     for partition in 0..PARTITIONS.get() {
-                        self.push(member, core, Task::Reduce(partition), machine);
+                        self.push(member, core, Task::Reduce(partition), park);
                     }
                 }
             }
             Task::Reduce(_) => {
                 add(&entry.reduces, 1);
                 if done.last {
-                    while let wake @ Wake::Worker(_) = self.sched.wake_one() {
-                        wake_up(wake, machine);
-                    }
+                    self.sched.close().deliver(park);
                 }
             }
         }
     }
 
-    fn push(&self, member: &Member<'_, CORES>, core: usize, task: Task, machine: &impl Machine) {
+    fn push(&self, member: &Member<'_, CORES>, core: usize, task: Task, park: &impl Park) {
         match member.push(task) {
-            Ok(wake) => wake_up(wake, machine),
+            Ok(wake) => wake.deliver(park),
             // No room in the deque: the task is done at once.
-            Err(Full(task)) => self.run(member, core, task, machine),
+            Err(Full(task)) => self.run(member, core, task, park),
         }
-    }
-
-    fn note_idle(&self, core: usize, since: u32, machine: &impl Machine) {
-        add(&self.ledger[core].idle, machine.ticks().wrapping_sub(since));
     }
 
     /// What core `core` did so far.
@@ -168,18 +117,12 @@ impl<'a, const CORES: usize> Team<'a, CORES> {
             maps: read(&entry.maps),
             words: read(&entry.words),
             reduces: read(&entry.reduces),
-            steals: read(&entry.steals),
+            steals: stats.steals,
             stolen: stats.stolen,
             attempts: stats.steal_attempts,
             parked: stats.parked,
-            idle: read(&entry.idle),
+            idle: stats.idle,
         }
-    }
-}
-
-fn wake_up(wake: Wake, machine: &impl Machine) {
-    if let Wake::Worker(core) = wake {
-        machine.wake(core);
     }
 }
 
@@ -189,43 +132,71 @@ fn add(counter: &AtomicU32, by: u32) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::machine::Machine;
     use crate::wordcount::EXPECTED;
+    use divvy::Instant;
     use std::boxed::Box;
     use std::sync::OnceLock;
     use std::thread::{self, Thread};
-    use std::time::Instant;
 
     /// Threads as cores.
-    struct Threads<const CORES: usize> {
+    pub(crate) struct Threads<const CORES: usize> {
         threads: [OnceLock<Thread>; CORES],
-        start: Instant,
+        start: std::time::Instant,
     }
 
-    impl<const CORES: usize> Machine for Threads<CORES> {
-        fn ticks(&self) -> u32 {
-            self.start.elapsed().as_micros() as u32
+    impl<const CORES: usize> Threads<CORES> {
+        pub(crate) fn new() -> Self {
+            Self { threads: [const { OnceLock::new() }; CORES], start: std::time::Instant::now() }
         }
 
-        fn wait(&self) {
+        /// The calling thread is core `core` from now on.
+        pub(crate) fn enter(&self, core: usize) {
+            let _ = self.threads[core].set(thread::current());
+        }
+
+        pub(crate) fn has_entered(&self, core: usize) -> bool {
+            self.threads[core].get().is_some()
+        }
+    }
+
+    impl<const CORES: usize> Park for Threads<CORES> {
+        fn park(&self, _core: u32) {
             thread::park();
         }
 
-        fn wake(&self, core: u32) {
+        fn unpark(&self, core: u32) {
             self.threads[core as usize].get().expect("only a core that slept is woken").unpark();
         }
+
+        fn now(&self) -> Option<Instant> {
+            Some(self.clock())
+        }
+    }
+
+    impl<const CORES: usize> Machine for Threads<CORES> {
+        fn clock(&self) -> Instant {
+            Instant::ZERO.saturating_add(self.start.elapsed())
+        }
+
+        fn nap(&self, _core: u32, until: Instant) {
+            thread::park_timeout(until.saturating_duration_since(self.clock()));
+        }
+
+        fn turn(&self) {}
     }
 
     fn share_the_work<const CORES: usize>() {
         let count = Box::new(WordCount::<CORES>::new());
         let team = Team::new(&count);
-        let machine = Threads { threads: [const { OnceLock::new() }; CORES], start: Instant::now() };
+        let machine = Threads::<CORES>::new();
         thread::scope(|scope| {
             for core in 0..CORES {
                 let (team, machine) = (&team, &machine);
                 scope.spawn(move || {
-                    let _ = machine.threads[core].set(thread::current());
+                    machine.enter(core);
                     team.work(core, machine);
                 });
             }

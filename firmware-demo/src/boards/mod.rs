@@ -7,7 +7,10 @@
 //! | `start_others()` | lets the other cores out of reset, or out of their waiting room: till then they execute nothing |
 //! | `ticks()`, `TICKS_PER_MILLISECOND` | the board's timer, the same for all cores; it wraps |
 //! | `wait()` | this core has nothing to do until it is woken; may return early |
+//! | `wait_until(tick)` | this core has nothing to do until the timer has counted so far; may return early |
 //! | `wake(core)` | ends that core's `wait`, or its next one |
+//! | `turn()` | lets the other cores go on where they take turns, that is, while QEMU counts instructions |
+//! | `takes_turns()` | whether they do; known once the others have started |
 //! | `mask_interrupts()`, `restore_interrupts()` | for the lock |
 //! | `stack()` | where this core's stack is |
 

@@ -27,9 +27,10 @@ const CPU_IDENTITY: *const u32 = 0x5001_F000 as *const u32;
 const TIMER_LOAD: *mut u32 = 0x5000_2000 as *mut u32;
 const TIMER_VALUE: *const u32 = 0x5000_2004 as *const u32;
 const TIMER_CONTROL: *mut u32 = 0x5000_2008 as *mut u32;
+const CYCLES_PER_TICK: u32 = 16;
 const TIMER_ENABLED_32_BITS_BY_16: u32 = 1 << 7 | 1 << 1 | 1 << 2;
 /// How fast `ticks` counts.
-pub(crate) const TICKS_PER_MILLISECOND: u32 = 20_000 / 16;
+pub(crate) const TICKS_PER_MILLISECOND: u32 = 20_000 / CYCLES_PER_TICK;
 
 /// Whether `wait` must spin: see there.
 static SPIN: AtomicBool = AtomicBool::new(false);
@@ -145,9 +146,55 @@ pub(crate) fn wait() {
     const LONG: u32 = 1 << 25;
     static SPINS: AtomicU32 = AtomicU32::new(0);
     // Ordering: relaxed, for it is written before core 1 starts; how often is a number like any other.
-    if !SPIN.load(Ordering::Relaxed) {
+    if !takes_turns() {
         asm::wfe();
     } else if SPINS.fetch_add(1, Ordering::Relaxed) % LONG == LONG - 1 {
+        spin_loop();
+    }
+}
+
+/// Sleeps until the timer has counted so far.
+///
+/// Each core has a SysTick of its own. Its exception is masked: it becomes pending, which ends `wfi`, and is never taken.
+pub(crate) fn wait_until(tick: u32) {
+    const CONTROL: *mut u32 = 0xE000_E010 as *mut u32;
+    const RELOAD: *mut u32 = 0xE000_E014 as *mut u32;
+    const VALUE: *mut u32 = 0xE000_E018 as *mut u32;
+    const ENABLED_INTERRUPT_BY_CORE_CLOCK: u32 = 1 | 1 << 1 | 1 << 2;
+    const INTERRUPT_STATE: *mut u32 = 0xE000_ED04 as *mut u32;
+    const PENDING_SYSTICK_CLEAR: u32 = 1 << 25;
+    const LONGEST: u32 = (1 << 24) - 1;
+
+    let left = tick.wrapping_sub(ticks());
+    if left.cast_signed() <= 0 {
+        return;
+    }
+    let enabled = mask_interrupts();
+    // SAFETY: these are this core's own registers, and nothing else uses its SysTick. Its exception is not taken: the
+    // interrupts are masked until it is neither enabled nor pending.
+    unsafe {
+        RELOAD.write_volatile(left.saturating_mul(CYCLES_PER_TICK).min(LONGEST));
+        VALUE.write_volatile(0);
+        CONTROL.write_volatile(ENABLED_INTERRUPT_BY_CORE_CLOCK);
+        asm::dsb();
+        asm::wfi();
+        CONTROL.write_volatile(0);
+        INTERRUPT_STATE.write_volatile(PENDING_SYSTICK_CLEAR);
+        if enabled {
+            restore_interrupts();
+        }
+    }
+}
+
+/// Whether the cores take turns.
+pub(crate) fn takes_turns() -> bool {
+    // Ordering: relaxed, as in `wait`.
+    SPIN.load(Ordering::Relaxed)
+}
+
+/// Lets the other core go on while QEMU counts instructions: `yield` ends this one's turn.
+pub(crate) fn turn() {
+    if takes_turns() {
         spin_loop();
     }
 }

@@ -16,8 +16,9 @@ pub(crate) const CPU: &str = "RV32IMAC";
 /// How many of them. `boards/virt.x` and `qemu.sh` say so too.
 pub(crate) const CORES: usize = 4;
 
-/// The core-local interruptor: one software-interrupt word a hart, and the timer that all share.
+/// The core-local interruptor: one software-interrupt word and one alarm a hart, and the timer that all share.
 const MSIP: *mut u32 = 0x0200_0000 as *mut u32;
+const MTIMECMP: *mut u32 = 0x0200_4000 as *mut u32;
 const MTIME_LOW: *const u32 = 0x0200_BFF8 as *const u32;
 const MTIME_HIGH: *const u32 = 0x0200_BFFC as *const u32;
 const TIMER_PER_TICK: u64 = 10;
@@ -142,12 +143,16 @@ pub(crate) fn core() -> usize {
 
 /// The board's timer; wraps after 71 minutes.
 pub(crate) fn ticks() -> u32 {
+    (time() / TIMER_PER_TICK) as u32
+}
+
+fn time() -> u64 {
     loop {
         // SAFETY: registers without side effects on reading.
         let (high, low, again) =
             unsafe { (MTIME_HIGH.read_volatile(), MTIME_LOW.read_volatile(), MTIME_HIGH.read_volatile()) };
         if high == again {
-            return ((u64::from(high) << 32 | u64::from(low)) / TIMER_PER_TICK) as u32;
+            return u64::from(high) << 32 | u64::from(low);
         }
     }
 }
@@ -157,16 +162,54 @@ pub(crate) fn ticks() -> u32 {
 /// The interrupt is enabled but interrupts as a whole are not: it ends `wfi` and traps nowhere. While QEMU counts
 /// instructions (`-icount`), a hart that sleeps may get no further turn until the others sleep too: there, spin.
 pub(crate) fn wait() {
-    // Ordering: relaxed, for it is written before the other harts go on.
-    if SPIN.load(Ordering::Relaxed) {
-        return;
+    if !takes_turns() {
+        sleep();
     }
+}
+
+fn sleep() {
     // SAFETY: the hart's own software-interrupt word. It is cleared before the caller looks for what it waits for, hence
     // the fence: whoever made that so and then set the word again, sets it for the next `wfi`.
     unsafe {
         asm!("wfi", options(nostack));
         MSIP.add(core()).write_volatile(0);
         asm!("fence", options(nostack));
+    }
+}
+
+/// Sleeps until the timer has counted so far, or until this hart is woken: the hart's alarm is enabled for that time, and
+/// ends `wfi` as a wake-up does.
+pub(crate) fn wait_until(tick: u32) {
+    let left = tick.wrapping_sub(ticks());
+    if left.cast_signed() <= 0 {
+        return;
+    }
+    let at = time() + u64::from(left) * TIMER_PER_TICK;
+    let alarm = MTIMECMP.wrapping_add(2 * core());
+    // SAFETY: the hart's own alarm, which nothing else uses. Its halves are written so that it is never too early;
+    // interrupts as a whole are not enabled, so it traps nowhere.
+    unsafe {
+        alarm.write_volatile(u32::MAX);
+        alarm.add(1).write_volatile((at >> 32) as u32);
+        alarm.write_volatile(at as u32);
+        mie::set_mtimer();
+        sleep();
+        mie::clear_mtimer();
+    }
+}
+
+/// Whether the harts take turns.
+pub(crate) fn takes_turns() -> bool {
+    // Ordering: relaxed, for it is written before the other harts go on.
+    SPIN.load(Ordering::Relaxed)
+}
+
+/// Lets the other harts go on while QEMU counts instructions: `wfi` ends this one's turn, and that it is woken already
+/// gives it the next one.
+pub(crate) fn turn() {
+    if takes_turns() {
+        wake(core() as u32);
+        sleep();
     }
 }
 

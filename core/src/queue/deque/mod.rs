@@ -279,6 +279,7 @@ impl<T, S: Storage> Deque<T, S> {
         self.claim()
     }
 
+    #[inline]
     fn claim<O: Order>(&self) -> Option<Worker<'_, T, S, O>> {
         // Ordering: Acquire pairs with the Release in `Worker::drop`: the slots and counters of the owner before are
         // seen. A refusal carries nothing.
@@ -298,9 +299,13 @@ impl<T, S: Storage> Deque<T, S> {
         self.slots.len()
     }
 
+    #[inline]
     fn slot(&self, position: u32) -> &UnsafeCell<MaybeUninit<T>> {
         // The capacity is a power of two and divides the range of positions.
-        &self.slots[position as usize & (self.slots.len() - 1)]
+        let index = position as usize & (self.slots.len() - 1);
+        // SAFETY: both ways to make a deque see to it that there is a slot, and a number of which the bits are among those
+        // of the number of slots less one is smaller than that.
+        unsafe { self.slots.get_unchecked(index) }
     }
 
     /// Fills a slot.
@@ -308,6 +313,7 @@ impl<T, S: Storage> Deque<T, S> {
     /// # Safety
     ///
     /// The caller is the owner, and the slot is free.
+    #[inline]
     unsafe fn put(&self, position: u32, item: T) {
         // SAFETY: nobody else touches the slot, as the caller says.
         self.slot(position).with_mut(|slot| unsafe { (*slot).write(item) });
@@ -318,6 +324,7 @@ impl<T, S: Storage> Deque<T, S> {
     /// # Safety
     ///
     /// There is an item at `position`, it is the caller's, and the caller moves it out once.
+    #[inline]
     unsafe fn take(&self, position: u32) -> T {
         // SAFETY: nobody else touches the slot before the caller gives it up, and there is an item in it.
         self.slot(position).with(|slot| unsafe { (*slot).assume_init_read() })

@@ -88,6 +88,7 @@ pub struct Worker<'a, T, S: Storage, O: Order = Lifo> {
 
 impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     /// The caller has just become the owner of `deque`.
+    #[inline]
     pub(super) fn new(deque: &'a Deque<T, S>) -> Self {
         // Ordering: Relaxed, becoming the owner was an Acquire of what the owner before did, and `shared` and what
         // was taken back are the owner's.
@@ -140,9 +141,16 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     /// Takes the position of the newest item.
     #[inline]
     fn newest(&self) -> Option<u32> {
-        let tail = self.tail.get();
-        if tail == self.start.get() && !self.take_back() {
-            return None;
+        let (start, tail) = (self.start.get(), self.tail.get());
+        if start == tail {
+            let taken_back = match self.sharing.get() {
+                Sharing::AtOnce => u32::from(self.deque.take_shared(|front, _| front.taken_back(1)) > 0),
+                Sharing::OnDemand => self.deque.take_back_half(),
+            };
+            if taken_back == 0 {
+                return None;
+            }
+            self.start.set(start.wrapping_sub(taken_back));
         }
         self.tail.set(tail.wrapping_sub(1));
         Some(tail.wrapping_sub(1))
@@ -151,10 +159,15 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     /// Takes the position of the oldest item.
     #[inline]
     fn oldest(&self) -> Option<u32> {
-        if self.has_shared.get()
-            && let Some(position) = self.pop_shared()
-        {
-            return Some(position);
+        if self.has_shared.get() {
+            let sharing = self.sharing.get();
+            let shared = self.deque.take_oldest(sharing);
+            let first = self.start.get().wrapping_sub(shared);
+            if shared > 0 && sharing == Sharing::AtOnce {
+                return Some(first);
+            }
+            self.start.set(first);
+            self.has_shared.set(false);
         }
         let start = self.start.get();
         if start == self.tail.get() {
@@ -166,12 +179,13 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     }
 
     /// When thieves see what is pushed. At first: [`Sharing::AtOnce`]. Whoever returns to that shares all there is.
+    #[inline]
     pub fn set_sharing(&self, sharing: Sharing) {
         self.sharing.set(sharing);
         if sharing == Sharing::AtOnce {
             self.share();
             if O::OLDEST_FIRST && !self.has_shared.get() {
-                self.move_front(self.start.get());
+                self.deque.move_front(self.start.get());
             }
         }
     }
@@ -180,25 +194,14 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     /// [`Fifo`] worker has popped, a compare-and-swap on top.
     ///
     /// With [`Sharing::OnDemand`], call it before doing anything that takes long.
+    #[inline]
     pub fn share(&self) {
         let (start, tail) = (self.start.get(), self.tail.get());
-        if start == tail {
-            return;
-        }
-        let deque = self.deque;
-        // Ordering: Relaxed, the worker's own.
-        let shared = deque.shared.load(Ordering::Relaxed);
-        if O::OLDEST_FIRST && !self.has_shared.get() {
-            self.move_front(start);
-        }
-        // Ordering: Release publishes the items to the Acquire of the thief that looks.
-        deque.shared.store(shared.wrapping_add(tail.wrapping_sub(start)), Ordering::Release);
-        self.start.set(tail);
-        self.has_shared.set(true);
-        // Ordering: Relaxed, the request carries nothing. One that came since is answered by what was just shared. Who
-        // shares all at once lets it stand, so that nobody asks again.
-        if self.sharing.get() == Sharing::OnDemand && deque.owner.load(Ordering::Relaxed) == ASKED {
-            deque.owner.store(OWNED, Ordering::Relaxed);
+        if start != tail {
+            let moved = O::OLDEST_FIRST && !self.has_shared.get();
+            self.deque.share(start, tail, moved, self.sharing.get());
+            self.start.set(tail);
+            self.has_shared.set(true);
         }
     }
 
@@ -242,15 +245,17 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     /// Shares if a thief has asked.
     #[inline]
     fn answer(&self) {
-        #[cold]
-        #[inline(never)]
-        fn asked<T, S: Storage, O: Order>(worker: &Worker<'_, T, S, O>) {
-            worker.share();
-        }
         // Ordering: Relaxed, the request carries nothing.
         if self.sharing.get() == Sharing::OnDemand && self.deque.owner.load(Ordering::Relaxed) == ASKED {
-            asked(self);
+            self.comply();
         }
+    }
+
+    /// Shares, as a thief has asked. A part of its own only to say that it is rare.
+    #[cold]
+    #[inline(always)]
+    fn comply(&self) {
+        self.share();
     }
 
     /// How many items may be pushed from here, at least.
@@ -259,93 +264,11 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     }
 
     /// Looks how far thieves have come.
-    #[cold]
+    #[inline]
     fn renew_limit(&self) -> u32 {
-        let deque = self.deque;
-        // Ordering: Acquire pairs with the Release of the thief that moved items out: its reads of the slots are over.
-        let (shared, front) = deque.shared_now(Ordering::Acquire);
-        let tail = self.tail.get();
-        let held = if front.is_moving() {
-            // Ordering: Acquire pairs with the Release of the thief that wrote it: the one that `front` shows, or a
-            // later one, and then the reads of those before it are over.
-            tail.wrapping_sub(deque.from.load(Ordering::Acquire)) & POSITION
-        } else {
-            // What is before the head, and before the start if nothing is shared, is nobody's.
-            tail.wrapping_sub(self.start.get()) + shared
-        };
-        let limit = tail.wrapping_add(deque.slots.len() as u32 - held);
+        let limit = self.deque.limit(self.start.get(), self.tail.get());
         self.limit.set(limit);
         limit
-    }
-
-    /// Takes back the newest of the shared items, so that they lie before the tail: one, or half of those there are
-    /// where others need not see them. Whether there were any.
-    fn take_back(&self) -> bool {
-        let sharing = self.sharing.get();
-        let count = |shared: u32| if sharing == Sharing::AtOnce { 1 } else { shared.div_ceil(2) };
-        let Some(shared) = self.take_shared(|front, shared| front.taken_back(count(shared))) else {
-            return false;
-        };
-        self.start.set(self.start.get().wrapping_sub(count(shared)));
-        true
-    }
-
-    /// Takes the oldest of the shared items, and answers where it is. Or, where others need not see them, takes back all
-    /// of them, if there are any, so that nothing is shared.
-    #[inline(never)]
-    fn pop_shared(&self) -> Option<u32> {
-        let start = self.start.get();
-        let sharing = self.sharing.get();
-        let taken = self.take_shared(|front, shared| match sharing {
-            Sharing::AtOnce => front.popped(),
-            Sharing::OnDemand => front.taken_back(shared),
-        });
-        match taken {
-            Some(shared) if sharing == Sharing::AtOnce => return Some(start.wrapping_sub(shared)),
-            Some(shared) => self.start.set(start.wrapping_sub(shared)),
-            None => {}
-        }
-        self.has_shared.set(false);
-        None
-    }
-
-    /// Replaces the front by what `taking` makes of it and of the number of shared items, unless there are none.
-    /// Answers that number.
-    fn take_shared(&self, taking: impl Fn(Front, u32) -> Front) -> Option<u32> {
-        let deque = self.deque;
-        // Ordering: Relaxed, the worker's own; the compare-and-swap below sees to `front`.
-        let ever = deque.shared.load(Ordering::Relaxed);
-        let mut front = Front(deque.front.load(Ordering::Relaxed));
-        loop {
-            let shared = front.len(ever);
-            if shared == 0 {
-                return None;
-            }
-            let after = taking(front, shared);
-            // Ordering: Release: a thief that sees this (Acquire) sees what was shared before it, so the end that it
-            // computes is never before the head. Nothing is learned from a thief's write but the head.
-            match deque.front.compare_exchange_weak(front.0, after.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return Some(shared),
-                Err(now) => front = Front(now),
-            }
-        }
-    }
-
-    /// Lets the shared part, in which there is nothing, begin at `position`.
-    #[cold]
-    fn move_front(&self, position: u32) {
-        // Ordering: Relaxed, the worker's own.
-        let shared = self.deque.shared.load(Ordering::Relaxed);
-        let front = &self.deque.front;
-        // Ordering: as in `take_shared`. There is nothing that a thief could book, so none moves the head.
-        let mut now = Front(front.load(Ordering::Relaxed));
-        while now.head() != position & POSITION {
-            let moved = now.moved_to(position, shared);
-            match front.compare_exchange_weak(now.0, moved.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => break,
-                Err(changed) => now = Front(changed),
-            }
-        }
     }
 
     /// Pushes what `items` makes of the numbers from 0 up to `count`.
@@ -367,7 +290,104 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     }
 }
 
+/// What an owner does rarely. It is handed the numbers that it needs instead of a reference to the worker, so that a
+/// function with a worker of its own can keep them in registers.
+impl<T, S: Storage> Deque<T, S> {
+    /// Lets thieves see the items from `start` to `tail`, and answers a request. Where nothing else is shared, the shared
+    /// part may be `moved` to them.
+    #[cold]
+    #[inline(never)]
+    fn share(&self, start: u32, tail: u32, moved: bool, sharing: Sharing) {
+        // Ordering: Relaxed, the worker's own.
+        let shared = self.shared.load(Ordering::Relaxed);
+        if moved {
+            self.move_front(start);
+        }
+        // Ordering: Release publishes the items to the Acquire of the thief that looks.
+        self.shared.store(shared.wrapping_add(tail.wrapping_sub(start)), Ordering::Release);
+        // Ordering: Relaxed, the request carries nothing. One that came since is answered by what was just shared. Who
+        // shares all at once lets it stand, so that nobody asks again.
+        if sharing == Sharing::OnDemand && self.owner.load(Ordering::Relaxed) == ASKED {
+            self.owner.store(OWNED, Ordering::Relaxed);
+        }
+    }
+
+    /// How far the tail may go, given what is the worker's alone.
+    #[cold]
+    #[inline(never)]
+    fn limit(&self, start: u32, tail: u32) -> u32 {
+        // Ordering: Acquire pairs with the Release of the thief that moved items out: its reads of the slots are over.
+        let (shared, front) = self.shared_now(Ordering::Acquire);
+        let held = if front.is_moving() {
+            // Ordering: Acquire pairs with the Release of the thief that wrote it: the one that `front` shows, or a
+            // later one, and then the reads of those before it are over.
+            tail.wrapping_sub(self.from.load(Ordering::Acquire)) & POSITION
+        } else {
+            // What is before the head, and before the start if nothing is shared, is nobody's.
+            tail.wrapping_sub(start) + shared
+        };
+        tail.wrapping_add(self.slots.len() as u32 - held)
+    }
+
+    /// Takes back the newer half of the shared items, so that they lie before the tail, and answers how many.
+    #[inline(never)]
+    fn take_back_half(&self) -> u32 {
+        let half = |shared: u32| shared.div_ceil(2);
+        half(self.take_shared(|front, shared| front.taken_back(half(shared))))
+    }
+
+    /// Takes the oldest of the shared items; or, where others need not see them, takes back all of them. Answers how many
+    /// there were.
+    #[inline(never)]
+    fn take_oldest(&self, sharing: Sharing) -> u32 {
+        self.take_shared(|front, shared| match sharing {
+            Sharing::AtOnce => front.popped(),
+            Sharing::OnDemand => front.taken_back(shared),
+        })
+    }
+
+    /// Replaces the front by what `taking` makes of it and of the number of shared items, unless there are none.
+    /// Answers that number.
+    #[inline]
+    fn take_shared(&self, taking: impl Fn(Front, u32) -> Front) -> u32 {
+        // Ordering: Relaxed, the worker's own; the compare-and-swap below sees to `front`.
+        let ever = self.shared.load(Ordering::Relaxed);
+        let mut front = Front(self.front.load(Ordering::Relaxed));
+        loop {
+            let shared = front.len(ever);
+            if shared == 0 {
+                return 0;
+            }
+            let after = taking(front, shared);
+            // Ordering: Release: a thief that sees this (Acquire) sees what was shared before it, so the end that it
+            // computes is never before the head. Nothing is learned from a thief's write but the head.
+            match self.front.compare_exchange_weak(front.0, after.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return shared,
+                Err(now) => front = Front(now),
+            }
+        }
+    }
+
+    /// Lets the shared part, in which there is nothing, begin at `position`.
+    #[cold]
+    #[inline(never)]
+    fn move_front(&self, position: u32) {
+        // Ordering: Relaxed, the worker's own.
+        let shared = self.shared.load(Ordering::Relaxed);
+        // Ordering: as in `take_shared`. There is nothing that a thief could book, so none moves the head.
+        let mut now = Front(self.front.load(Ordering::Relaxed));
+        while now.head() != position & POSITION {
+            let moved = now.moved_to(position, shared);
+            match self.front.compare_exchange_weak(now.0, moved.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(changed) => now = Front(changed),
+            }
+        }
+    }
+}
+
 impl<T, S: Storage, O: Order> Drop for Worker<'_, T, S, O> {
+    #[inline]
     fn drop(&mut self) {
         self.share();
         // Ordering: Release hands the owner's slots and counters to the Acquire of the next owner. A store of `NOBODY`

@@ -278,9 +278,11 @@ mod tests {
             let awake = u64::from(energy.awake());
             prop_assert!(awake == u64::from(workers) || load <= awake * 800 + 1, "{awake} are too few for {load}");
             prop_assert!(awake == 1 || load + 1 >= (awake - 1) * 600, "{awake} are too many for {load}");
-            // Once it went down it does not go up again.
+            // Once it went down it does not go up again: from a higher load at once, from a lower one when the average has
+            // come up to what it is now. (Until then the last of the sleepers may still be on their way to bed.)
+            let said = if seed >= load { &said[..] } else { &said[100..] };
             let first_down = said.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or(said.len());
-            prop_assert!(said[first_down.min(599)..].is_sorted_by(|a, b| a >= b), "{said:?}");
+            prop_assert!(said[first_down.min(said.len() - 1)..].is_sorted_by(|a, b| a >= b), "{said:?}");
         }
 
         #[test]

@@ -3,18 +3,14 @@
 use super::context::Context;
 use super::current;
 use super::error::PoolError;
-use super::injector::Injector;
 use super::pin;
-use super::seat::Seat;
-use super::shared::{OPEN, Shared};
+use super::shared::Shared;
 use super::sleep::Closing;
+use super::sync;
 use super::{Policy, Pool};
-use divvy::sched::EventCount;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::Instant;
 
 /// The most threads that a pool may have.
 const MAX_THREADS: usize = 1 << 14;
@@ -121,18 +117,7 @@ impl Builder {
         if !valid(self.deque_capacity) || !valid(self.queue_capacity) {
             return Err(PoolError::QueueCapacity);
         }
-        let shared = Arc::new(Shared {
-            policy: self.policy,
-            seats: (0..threads as u32).map(|index| Seat::new(index, self.deque_capacity)).collect(),
-            injector: Injector::new(self.queue_capacity)?,
-            events: EventCount::with_capacity(threads).map_err(|_| PoolError::NoThreads)?,
-            idle: AtomicU32::new(0),
-            forked: AtomicBool::new(false),
-            phase: AtomicU8::new(OPEN),
-            alive: Mutex::new(0),
-            ended: Condvar::new(),
-            began: Instant::now(),
-        });
+        let shared = Arc::new(Shared::new(self.policy, threads, self.deque_capacity, self.queue_capacity)?);
         let cores = if self.pin_cores { pin::cores()? } else { Vec::new() };
         let mut pool = Pool { shared, threads: Vec::with_capacity(threads) };
         let (report, pinned) = mpsc::channel();
@@ -176,8 +161,8 @@ impl Drop for Ends {
 }
 
 /// What each thread does.
-fn work(shared: &Arc<Shared>, index: usize) {
+pub(super) fn work(shared: &Arc<Shared>, index: usize) {
     let seat = &shared.seats[index];
-    seat.sit_down(thread::current());
+    seat.sit_down(sync::current());
     current::occupy(shared, seat, || shared.work_until(&mut Context::new(shared, seat), &Closing));
 }

@@ -5,10 +5,10 @@ use super::job::JobRef;
 use super::policy;
 use super::seat::Seat;
 use super::shared::{DISCARD, Shared};
+use super::sync::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The worker that runs this code: through it, a fork costs almost nothing.
 ///

@@ -3,7 +3,7 @@
 
 use super::seat::Seat;
 use super::shared::Shared;
-use std::cell::Cell;
+use super::sync::Cell;
 use std::ptr;
 use std::sync::Arc;
 
@@ -15,8 +15,13 @@ pub(super) struct Entry<'a> {
     before: *const Entry<'static>,
 }
 
+#[cfg(not(divvy_loom))]
 thread_local! {
     static CURRENT: Cell<*const Entry<'static>> = const { Cell::new(ptr::null()) };
+}
+#[cfg(divvy_loom)]
+loom::thread_local! {
+    static CURRENT: Cell<*const Entry<'static>> = Cell::new(ptr::null());
 }
 
 /// Runs `body` as the occupant of `seat`.
@@ -25,19 +30,19 @@ pub(super) fn occupy<R>(shared: &Arc<Shared>, seat: &Seat, body: impl FnOnce() -
     struct Leave(*const Entry<'static>);
     impl Drop for Leave {
         fn drop(&mut self) {
-            CURRENT.set(self.0);
+            CURRENT.with(|current| current.set(self.0));
         }
     }
-    let before = CURRENT.get();
+    let before = CURRENT.with(Cell::get);
     let entry = Entry { shared, seat, before };
-    CURRENT.set((&raw const entry).cast());
+    CURRENT.with(|current| current.set((&raw const entry).cast()));
     let _leave = Leave(before);
     body()
 }
 
 /// The seat of this thread in the pool `shared`, if it has one, for the length of `body`.
 pub(super) fn seat_in<R>(shared: &Arc<Shared>, body: impl FnOnce(Option<&Seat>) -> R) -> R {
-    let mut entry = CURRENT.get();
+    let mut entry = CURRENT.with(Cell::get);
     // SAFETY: each entry stands in a frame of `occupy` below this one on the same stack, and is unlinked before that
     // frame ends. `body` is given the seat for its own length only.
     while let Some(found) = unsafe { entry.as_ref() } {
@@ -52,5 +57,5 @@ pub(super) fn seat_in<R>(shared: &Arc<Shared>, body: impl FnOnce(Option<&Seat>) 
 /// The newest seat of this thread, in whichever pool, for the length of `body`.
 pub(super) fn newest<R>(body: impl FnOnce(Option<(&Arc<Shared>, &Seat)>) -> R) -> R {
     // SAFETY: as in `seat_in`.
-    body(unsafe { CURRENT.get().as_ref() }.map(|entry| (entry.shared, entry.seat)))
+    body(unsafe { CURRENT.with(Cell::get).as_ref() }.map(|entry| (entry.shared, entry.seat)))
 }

@@ -2,10 +2,9 @@
 #![allow(unsafe_code, reason = "a list through the stack frames of its owner")]
 
 use super::job::{Fork, JobRef};
-use std::cell::Cell;
+use super::sync::{AtomicBool, Cell, Ordering, const_fn};
 use std::fmt;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most forks that are published at once.
 const BATCH: usize = 16;
@@ -27,8 +26,10 @@ pub(super) struct Forks {
 const PUBLIC: usize = 1;
 
 impl Forks {
-    pub(super) const fn new() -> Self {
-        Self { asked: AtomicBool::new(true), newest: Cell::new(ptr::null()) }
+    const_fn! {
+        pub(super) const fn new() -> Self {
+            Self { asked: AtomicBool::new(true), newest: Cell::new(ptr::null()) }
+        }
     }
 
     /// Opens a fork that nobody else knows of. `attend` is called after that where somebody asked for it.

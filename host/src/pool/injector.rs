@@ -2,10 +2,10 @@
 
 use super::error::PoolError;
 use super::job::JobRef;
+use super::sync::{AtomicU32, Mutex, Ordering, fence};
 use divvy::queue::Mpmc;
 use divvy::storage::{Full, Heap};
-use std::sync::atomic::{AtomicU32, Ordering, fence};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
 
 /// How soon a task from outside is taken up, compared with others.

@@ -6,7 +6,7 @@
 
 use super::context::Context;
 use super::latch::{Latch, WorkerLatch};
-use std::cell::{Cell, UnsafeCell};
+use super::sync::{Cell, UnsafeCell, const_fn};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -118,13 +118,15 @@ where
 {
     const KIND: Kind = Kind { execute: Self::execute, discard: None };
 
-    #[inline(always)]
-    pub(super) const fn new(latch: L, call: F) -> Self {
-        Self {
-            header: Header(&Self::KIND),
-            latch,
-            call: UnsafeCell::new(ManuallyDrop::new(call)),
-            result: UnsafeCell::new(MaybeUninit::uninit()),
+    const_fn! {
+        #[inline(always)]
+        pub(super) const fn new(latch: L, call: F) -> Self {
+            Self {
+                header: Header(&Self::KIND),
+                latch,
+                call: UnsafeCell::new(ManuallyDrop::new(call)),
+                result: UnsafeCell::new(MaybeUninit::uninit()),
+            }
         }
     }
 
@@ -149,7 +151,7 @@ where
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> F {
         // SAFETY: nobody else can reach the call, and it is still there.
-        unsafe { ManuallyDrop::take(&mut *self.call.get()) }
+        self.call.with_mut(|call| unsafe { ManuallyDrop::take(&mut *call) })
     }
 
     /// What the call came to, by the owner.
@@ -159,7 +161,7 @@ where
     /// The latch is set, and the result was not taken.
     pub(super) unsafe fn result(&self) -> thread::Result<R> {
         // SAFETY: the result was written before the latch was set, and nobody else reads it.
-        unsafe { (*self.result.get()).assume_init_read() }
+        self.result.with_mut(|result| unsafe { (*result).assume_init_read() })
     }
 
     /// # Safety
@@ -169,10 +171,10 @@ where
         // SAFETY: the owner keeps the job until the latch is set.
         let job = unsafe { header.cast::<Self>().as_ref() };
         // SAFETY: who executes a job has it from its queue, so it is the only one to take the call.
-        let call = unsafe { ManuallyDrop::take(&mut *job.call.get()) };
+        let call = job.call.with_mut(|call| unsafe { ManuallyDrop::take(&mut *call) });
         let result = catch_unwind(AssertUnwindSafe(|| call(cx)));
         // SAFETY: the owner reads the result after the latch was set, and nobody else does.
-        unsafe { (*job.result.get()).write(result) };
+        job.result.with_mut(|place| unsafe { (*place).write(result) });
         // SAFETY: the job, and the latch in it, is alive; after this it may be gone, and is not touched again.
         unsafe { L::set(&raw const job.latch, cx) };
     }

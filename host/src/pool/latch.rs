@@ -9,12 +9,10 @@ use super::job::Fork;
 use super::seat::Seat;
 use super::shared::Shared;
 use super::sleep::Goal;
-use std::cell::{Cell, UnsafeCell};
+use super::sync::{self, AtomicBool, AtomicU64, Cell, Frame, Ordering, Thread, UnsafeCell, const_fn};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::Thread;
 
 /// What is set when a job that lives on a stack was executed.
 pub(super) trait Latch {
@@ -38,6 +36,7 @@ pub(super) struct WorkerLatch {
     /// The waiter's: the fork that it opened before.
     link: Cell<*const Fork>,
     state: UnsafeCell<MaybeUninit<AtomicU64>>,
+    frame: Frame,
 }
 
 // SAFETY: `link` is the waiter's alone. `state` is written when nobody else knows of the latch, and is an atomic after
@@ -45,9 +44,12 @@ pub(super) struct WorkerLatch {
 unsafe impl Sync for WorkerLatch {}
 
 impl WorkerLatch {
-    #[inline(always)]
-    pub(super) const fn new() -> Self {
-        Self { link: Cell::new(ptr::null()), state: UnsafeCell::new(MaybeUninit::uninit()) }
+    const_fn! {
+        #[inline(always)]
+        pub(super) const fn new() -> Self {
+            let state = UnsafeCell::new(MaybeUninit::uninit());
+            Self { link: Cell::new(ptr::null()), state, frame: Frame::new() }
+        }
     }
 
     #[inline(always)]
@@ -59,14 +61,15 @@ impl WorkerLatch {
     #[inline]
     pub(super) fn arm(&self) {
         // SAFETY: nobody else knows of it: its job is in no queue.
-        unsafe { (*self.state.get()).write(AtomicU64::new(PENDING)) };
+        self.state.with_mut(|state| unsafe { (*state).write(AtomicU64::new(PENDING)) });
     }
 
     /// Called for jobs that were public only.
     #[inline]
     fn state(&self) -> &AtomicU64 {
+        self.frame.touch();
         // SAFETY: the job was public, so its latch was armed.
-        unsafe { (*self.state.get()).assume_init_ref() }
+        self.state.with(|state| unsafe { (*state).assume_init_ref() })
     }
 }
 
@@ -103,11 +106,12 @@ pub(super) struct ThreadLatch {
     thread: Thread,
     /// The seat that the thread has in another pool, whose work it does meanwhile.
     seat: Option<(Arc<Shared>, u32)>,
+    frame: Frame,
 }
 
 impl ThreadLatch {
     pub(super) fn new(seat: Option<(Arc<Shared>, u32)>) -> Self {
-        Self { set: AtomicBool::new(false), thread: std::thread::current(), seat }
+        Self { set: AtomicBool::new(false), thread: sync::current(), seat, frame: Frame::new() }
     }
 
     pub(super) fn is_set(&self) -> bool {
@@ -120,6 +124,8 @@ impl Latch for ThreadLatch {
     unsafe fn set(this: *const Self, _: &Context<'_>) {
         // SAFETY: the waiter does not leave before the latch is set, which is below.
         let (thread, seat) = unsafe { ((*this).thread.clone(), (*this).seat.clone()) };
+        // SAFETY: as above.
+        unsafe { (*this).frame.touch() };
         // SAFETY: as above. Ordering: SeqCst, as in `WorkerLatch::set`. After this the latch may be gone.
         unsafe { (*this).set.store(true, Ordering::SeqCst) };
         match seat {

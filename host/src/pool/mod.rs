@@ -23,6 +23,8 @@ mod injector;
 mod job;
 mod join;
 mod latch;
+#[cfg(all(test, divvy_loom))]
+mod loom_tests;
 mod par;
 mod pin;
 mod policy;
@@ -34,6 +36,7 @@ mod shutdown;
 mod sleep;
 mod spawn;
 mod stats;
+mod sync;
 mod task;
 
 pub use builder::Builder;

@@ -8,11 +8,11 @@ use super::job::StackJob;
 use super::latch::ThreadLatch;
 use super::seat::Seat;
 use super::shared::Shared;
+use super::sync::{self, Thread};
 use super::{Pool, sleep};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
 
 impl Pool {
     /// Calls `call` as a worker, and returns what it does.
@@ -77,7 +77,7 @@ impl Shared {
     }
 
     #[cold]
-    fn run_elsewhere<F, R>(self: &Arc<Self>, call: F) -> R
+    pub(super) fn run_elsewhere<F, R>(self: &Arc<Self>, call: F) -> R
     where
         F: FnOnce(&mut Context<'_>) -> R + Send,
         R: Send,
@@ -101,7 +101,7 @@ impl Shared {
             }
         }
         if self.injector.push(priority, job).is_err() {
-            let waker = Waker::from(Arc::new(Unpark(thread::current())));
+            let waker = Waker::from(Arc::new(Unpark(sync::current())));
             loop {
                 self.injector.wait_for_room(&waker);
                 if self.injector.push(priority, job).is_ok() {
@@ -113,10 +113,10 @@ impl Shared {
                         let mut cx = Context::new(shared, seat);
                         match shared.find(&mut cx) {
                             Some(job) => cx.execute(job),
-                            None => thread::park_timeout(sleep::NAP),
+                            None => sync::park_timeout(sleep::NAP),
                         }
                     }
-                    None => thread::park(),
+                    None => sync::park(),
                 });
             }
         }
@@ -130,7 +130,7 @@ fn wait_for(latch: &ThreadLatch) {
         Some((shared, seat)) => shared.work_until(&mut Context::new(shared, seat), latch),
         None => {
             while !latch.is_set() {
-                thread::park();
+                sync::park();
             }
         }
     });

@@ -9,14 +9,13 @@ use super::job::{Header, JobRef, Kind};
 use super::seat::Seat;
 use super::shared::Shared;
 use super::sleep::Goal;
+use super::sync::{AtomicIsize, Cell, Frame, Ordering};
 use super::task::Blocks;
 use std::any::Any;
-use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where tasks are spawned that may borrow whatever outlives `'scope`; made by [`Pool::scope`].
@@ -29,6 +28,8 @@ pub struct Scope<'scope> {
     own: Cell<isize>,
     /// The same of all others, and what the owner carried over before it slept. The sum of both is what is open.
     others: AtomicIsize,
+    /// What tasks use of the scope.
+    frame: Frame,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     _scope: PhantomData<fn(&'scope ()) -> &'scope ()>,
 }
@@ -85,6 +86,7 @@ impl Context<'_> {
             index: self.seat.index,
             own: Cell::new(0),
             others: AtomicIsize::new(0),
+            frame: Frame::new(),
             panic: Mutex::new(None),
             _scope: PhantomData,
         };
@@ -146,6 +148,7 @@ impl<'scope> Scope<'scope> {
     unsafe fn finish(this: *const Self, cx: &Context<'_>) {
         // SAFETY: the scope is alive until the count below is taken back.
         let scope = unsafe { &*this };
+        scope.frame.touch();
         if ptr::eq(cx.seat, scope.seat) {
             scope.own.set(scope.own.get() - 1);
             return;

@@ -8,14 +8,12 @@ use super::forks::Forks;
 use super::job::JobRef;
 use super::shared::Shared;
 use super::stats::Counts;
+use super::sync::{self, AtomicBool, AtomicU32, Cell, Mutex, Ordering, Thread, UnsafeCell};
 use super::task::Blocks;
 use divvy::queue::{Deque, Stealer, Worker};
 use divvy::storage::Heap;
-use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::Thread;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 /// The seat's own thread is awake and occupies it.
 const HOME: u32 = 0;
@@ -89,7 +87,7 @@ impl Seat {
     /// The occupant's end of the deque.
     pub(super) fn worker(&self) -> &Worker<'static, JobRef, Heap> {
         // SAFETY: the occupant calls this, and it is one thread; the reference does not leave it.
-        unsafe { &*self.worker.get() }
+        self.worker.with(|worker| unsafe { &**worker })
     }
 
     /// Makes the oldest fork that nobody knows of public, or a few. `false` if there is none, or the deque is full.
@@ -129,7 +127,7 @@ impl Seat {
     /// The occupant is about to sleep: a guest says how to wake it.
     pub(super) fn introduce_guest(&self) {
         if self.state.load(Ordering::Relaxed) == LENT && !self.introduced.replace(true) {
-            *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
+            *self.guest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sync::current());
         }
     }
 
@@ -158,7 +156,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         // SAFETY: dropped once, here, and before the deque that it points into.
-        unsafe { ManuallyDrop::drop(self.worker.get_mut()) };
+        self.worker.with_mut(|worker| unsafe { ManuallyDrop::drop(&mut *worker) });
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::Policy;
 use super::context::Context;
+use super::error::PoolError;
 use super::injector::Injector;
 use super::job::JobRef;
 use super::seat::Seat;
+use super::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use divvy::queue::Steal;
 use divvy::sched::EventCount;
 use divvy::storage::Heap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
@@ -40,6 +41,21 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    pub(super) fn new(policy: Policy, threads: usize, deque: usize, queue: usize) -> Result<Self, PoolError> {
+        Ok(Self {
+            policy,
+            seats: (0..threads as u32).map(|index| Seat::new(index, deque)).collect(),
+            injector: Injector::new(queue)?,
+            events: EventCount::with_capacity(threads).map_err(|_| PoolError::NoThreads)?,
+            idle: AtomicU32::new(0),
+            forked: AtomicBool::new(false),
+            phase: AtomicU8::new(OPEN),
+            alive: Mutex::new(0),
+            ended: Condvar::new(),
+            began: Instant::now(),
+        })
+    }
+
     /// The next job for whoever occupies the seat of `cx`.
     pub(super) fn find(&self, cx: &mut Context<'_>) -> Option<JobRef> {
         let seat = cx.seat();

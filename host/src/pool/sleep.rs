@@ -13,10 +13,9 @@ use super::Policy;
 use super::context::Context;
 use super::seat::Seat;
 use super::shared::{OPEN, Shared};
+use super::sync::{self, Ordering, fence};
 use divvy::sched::Wake;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
-use std::thread;
 use std::time::Duration;
 
 /// One looker, in [`Shared::idle`].
@@ -24,13 +23,13 @@ const LOOKER: u32 = 1 << 16;
 const SLEEPERS: u32 = LOOKER - 1;
 
 /// How often a worker looks before it sleeps, and how many pauses it makes between two looks.
-const LOOKS: u32 = 48;
+const LOOKS: u32 = if cfg!(divvy_loom) { 0 } else { 48 };
 /// How often it looks at least, where nobody works who could make work.
 const FEW_LOOKS: u32 = 8;
 const PAUSES: u32 = 24;
 
 /// A worker's forks wake somebody at most this often: waking costs a few microseconds, so that is a few percent.
-const BEAT: Duration = Duration::from_micros(50);
+const BEAT: Duration = Duration::from_micros(if cfg!(divvy_loom) { 0 } else { 50 });
 
 /// How long a worker sleeps before it looks for the last time. At least [`BEAT`], for what nobody was woken for.
 pub(super) const NAP: Duration = Duration::from_micros(100);
@@ -132,9 +131,9 @@ impl Shared {
             }
             loop {
                 if napped {
-                    thread::park();
+                    sync::park();
                 } else {
-                    thread::park_timeout(NAP);
+                    sync::park_timeout(NAP);
                 }
                 if G::HOME && !seat.take_back() {
                     // A guest has the seat: whatever woke this thread was for the guest, or for nobody.
@@ -183,12 +182,25 @@ impl Shared {
     pub(super) fn notify(&self) {
         // Ordering: as in `EventCount::notify_one`: the work is seen by whoever falls asleep, or the sleeper is seen here.
         fence(Ordering::SeqCst);
-        self.notify_unfenced();
+        self.notify_fenced();
+    }
+
+    /// Under loom no time passes, and a nap ends with a wake-up: what a nap is for, a fence does.
+    #[cfg(divvy_loom)]
+    fn time_passes(&self) {
+        fence(Ordering::SeqCst);
     }
 
     /// As `notify`, where a nap at worst is early enough.
     #[inline]
     pub(super) fn notify_unfenced(&self) {
+        #[cfg(divvy_loom)]
+        self.time_passes();
+        self.notify_fenced();
+    }
+
+    #[inline]
+    fn notify_fenced(&self) {
         let idle = self.idle.load(Ordering::Relaxed);
         if idle & SLEEPERS > 0 && idle < LOOKER {
             self.wake_one();
@@ -197,6 +209,8 @@ impl Shared {
 
     /// After a fork became public: as `notify_unfenced`, but not more often than the beat.
     pub(super) fn notify_fork(&self, seat: &Seat) {
+        #[cfg(divvy_loom)]
+        self.time_passes();
         let idle = self.idle.load(Ordering::Relaxed);
         if idle & SLEEPERS == 0 || idle >= LOOKER {
             return;

@@ -9,6 +9,7 @@ use super::job::{Header, JobRef, Kind};
 use super::seat::{Seat, Target};
 use super::shared::Shared;
 use super::sleep::Goal;
+use super::sync;
 use divvy::storage::Full;
 use std::any::Any;
 use std::fmt;
@@ -19,7 +20,6 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::thread;
 
 /// Why a task has no result.
 pub enum JoinError {
@@ -197,9 +197,9 @@ impl<R> Handle<R> {
         current::newest(|newest| match newest {
             Some((shared, seat)) => shared.work_until(&mut Context::new(shared, seat), &self),
             None => {
-                self.task.wake_when_done(Waiter::Target(Target::Thread(thread::current())));
+                self.task.wake_when_done(Waiter::Target(Target::Thread(sync::current())));
                 while !self.task.is_done() {
-                    thread::park();
+                    sync::park();
                 }
             }
         });

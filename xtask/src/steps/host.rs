@@ -27,7 +27,7 @@ pub(super) fn doctest(work: &Work<'_>) -> Outcome {
 
 /// In its own folder: another cfg is another build of everything.
 pub(super) fn loom(work: &Work<'_>) -> Outcome {
-    let run = work.cargo_run(&["test", "-p", "divvy", "--lib", "--release", "loom"]);
+    let run = work.cargo_run(&["test", "-p", "divvy", "-p", "divvy-host", "--lib", "--release", "loom"]);
     let run =
         run.env("RUSTFLAGS", "--cfg divvy_loom").env("CARGO_TARGET_DIR", work.layout.target.join("loom"));
     match passed_in(&work.run(run)?) {

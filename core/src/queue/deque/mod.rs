@@ -129,7 +129,8 @@ const ASKED: u32 = 2;
 ///
 /// *O*(1) per `push`, `pop` and `steal_one`; `steal_half` and `steal_block` move each item. `push` and `share` do no
 /// read-modify-write (a [`Fifo`] owner's `share` on demand does one if it has popped since it shared last), `pop` does one
-/// where it takes what was shared, a steal three. Four words, and the size of an item times the capacity, which is a power of
+/// where it takes what was shared (one more for each change by a thief), a steal three. An owner that stays within one
+/// function keeps its counters in registers. Four words, and the size of an item times the capacity, which is a power of
 /// two from 1 to 2¹⁴; another one does not compile with [`Inline`].
 ///
 /// # Concurrency
@@ -148,7 +149,8 @@ const ASKED: u32 = 2;
 /// What can be relied on:
 ///
 /// * `push` and `share` end in a bounded number of steps, whatever others do.
-/// * `pop` retries only when a thief changed the head word meanwhile, at most three times per attempt to steal. It never
+/// * `pop` retries only when a thief changed the head word since the owner last saw it, at most three times per attempt
+///   to steal. It never
 ///   waits for a thief that was stopped.
 /// * Stealing ends in a bounded number of steps, and answers [`Steal::Retry`] where it met another thief or the owner. A
 ///   thief that is stopped halfway keeps other thieves out until it goes on (they get `Retry`); the owner works on. If

@@ -254,6 +254,24 @@ fn the_largest_deque_fills_and_empties_at_any_place() {
 }
 
 #[test]
+fn an_owner_sees_its_items_though_the_head_came_around_since_it_last_looked() {
+    fn check<O: Order>(worker: &Worker<'_, u32, Inline<4>, O>) {
+        // As many as there are positions, and all but the last are stolen.
+        for item in 0..=POSITION {
+            assert_eq!(worker.push(item), Ok(()));
+            if item < POSITION {
+                assert_eq!(worker.stealer().steal_one(), Steal::Success(item));
+            }
+        }
+        assert_eq!(worker.len(), 1);
+        assert_eq!((worker.pop(), worker.pop()), (Some(POSITION), None));
+    }
+    let deque = Deque::new();
+    check(&deque.worker().unwrap());
+    check(&deque.fifo_worker().unwrap());
+}
+
+#[test]
 fn an_owner_that_shares_at_once_hides_nothing() {
     let deque = Deque::<u32, Inline<8>>::new();
     fn check<O: Order>(worker: &Worker<'_, u32, Inline<8>, O>) {

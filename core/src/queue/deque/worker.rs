@@ -81,6 +81,9 @@ pub struct Worker<'a, T, S: Storage, O: Order = Lifo> {
     /// The tail may go up to here, or further if a thief made room meanwhile.
     limit: Cell<u32>,
     sharing: Cell<Sharing>,
+    /// What this worker last saw in or wrote to `Deque::front`. Where it shares at once, it tries that first, rather than
+    /// wait for a load: without a thief it is right.
+    front: Cell<Front>,
     /// Whether there may be shared items.
     has_shared: Cell<bool>,
     order: PhantomData<O>,
@@ -101,6 +104,7 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
             // The first push looks how far it may go.
             limit: Cell::new(split),
             sharing: Cell::new(Sharing::AtOnce),
+            front: Cell::new(front),
             has_shared: Cell::new(true),
             order: PhantomData,
         }
@@ -144,7 +148,12 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
         let (start, tail) = (self.start.get(), self.tail.get());
         if start == tail {
             let taken_back = match self.sharing.get() {
-                Sharing::AtOnce => u32::from(self.deque.take_shared(|front, _| front.taken_back(1)) > 0),
+                Sharing::AtOnce => {
+                    let (shared, front) =
+                        self.deque.take_shared(self.front.get(), |front, _| front.taken_back(1));
+                    self.front.set(front);
+                    u32::from(shared > 0)
+                }
                 Sharing::OnDemand => self.deque.take_back_half(),
             };
             if taken_back == 0 {
@@ -160,13 +169,18 @@ impl<'a, T, S: Storage, O: Order> Worker<'a, T, S, O> {
     #[inline]
     fn oldest(&self) -> Option<u32> {
         if self.has_shared.get() {
-            let sharing = self.sharing.get();
-            let shared = self.deque.take_oldest(sharing);
-            let first = self.start.get().wrapping_sub(shared);
-            if shared > 0 && sharing == Sharing::AtOnce {
-                return Some(first);
+            match self.sharing.get() {
+                Sharing::AtOnce => {
+                    let (shared, front) = self.deque.take_oldest(self.front.get());
+                    self.front.set(front);
+                    if shared > 0 {
+                        return Some(self.start.get().wrapping_sub(shared));
+                    }
+                }
+                Sharing::OnDemand => {
+                    self.start.set(self.start.get().wrapping_sub(self.deque.take_back_all()))
+                }
             }
-            self.start.set(first);
             self.has_shared.set(false);
         }
         let start = self.start.get();
@@ -333,36 +347,48 @@ impl<T, S: Storage> Deque<T, S> {
     #[inline(never)]
     fn take_back_half(&self) -> u32 {
         let half = |shared: u32| shared.div_ceil(2);
-        half(self.take_shared(|front, shared| front.taken_back(half(shared))))
+        // Ordering: Relaxed, `take_shared` sees to it.
+        let front = Front(self.front.load(Ordering::Relaxed));
+        half(self.take_shared(front, |front, shared| front.taken_back(half(shared))).0)
     }
 
-    /// Takes the oldest of the shared items; or, where others need not see them, takes back all of them. Answers how many
-    /// there were.
+    /// Takes back all shared items, and answers how many.
     #[inline(never)]
-    fn take_oldest(&self, sharing: Sharing) -> u32 {
-        self.take_shared(|front, shared| match sharing {
-            Sharing::AtOnce => front.popped(),
-            Sharing::OnDemand => front.taken_back(shared),
-        })
+    fn take_back_all(&self) -> u32 {
+        // Ordering: Relaxed, `take_shared` sees to it.
+        let front = Front(self.front.load(Ordering::Relaxed));
+        self.take_shared(front, |front, shared| front.taken_back(shared)).0
+    }
+
+    /// Takes the oldest of the shared items. Answers how many there were, and the front.
+    #[inline(never)]
+    fn take_oldest(&self, front: Front) -> (u32, Front) {
+        self.take_shared(front, |front, _| front.popped())
     }
 
     /// Replaces the front by what `taking` makes of it and of the number of shared items, unless there are none.
-    /// Answers that number.
+    /// Answers that number, and what the front then is. `front` is a guess at what it was.
     #[inline]
-    fn take_shared(&self, taking: impl Fn(Front, u32) -> Front) -> u32 {
-        // Ordering: Relaxed, the worker's own; the compare-and-swap below sees to `front`.
+    fn take_shared(&self, mut front: Front, taking: impl Fn(Front, u32) -> Front) -> (u32, Front) {
+        // Ordering: Relaxed, the worker's own.
         let ever = self.shared.load(Ordering::Relaxed);
-        let mut front = Front(self.front.load(Ordering::Relaxed));
         loop {
             let shared = front.len(ever);
             if shared == 0 {
-                return 0;
+                // Not to be left to a guess: the head may have come around since.
+                // Ordering: Relaxed, nothing is taken.
+                let now = Front(self.front.load(Ordering::Relaxed));
+                if now.0 == front.0 {
+                    return (0, front);
+                }
+                front = now;
+                continue;
             }
             let after = taking(front, shared);
             // Ordering: Release: a thief that sees this (Acquire) sees what was shared before it, so the end that it
             // computes is never before the head. Nothing is learned from a thief's write but the head.
             match self.front.compare_exchange_weak(front.0, after.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return shared,
+                Ok(_) => return (shared, after),
                 Err(now) => front = Front(now),
             }
         }

@@ -172,7 +172,7 @@ fn agrees_with_a_sorted_map<S: Shape>(
                             if more < 6 {
                                 // Beside one of those that are being moved.
                                 let keys = model.timers.keys().map(|(fires, _)| *fires);
-                                let beside = keys.take(more).last().unwrap_or(0);
+                                let beside = keys.take(more).next_back().unwrap_or(0);
                                 model.insert(&mut wheel, u64::try_from(beside).unwrap_or(u64::MAX))?;
                             }
                             model.check(&wheel)?;

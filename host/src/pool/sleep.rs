@@ -63,7 +63,12 @@ impl Shared {
         while !goal.is_reached(self, false) {
             match self.find(cx) {
                 Some(job) => cx.execute(job),
-                None if goal.is_reached(self, true) => return,
+                // What was queued before the end of the pool was said is visible only now.
+                None if goal.is_reached(self, true) => {
+                    if !G::HOME || !self.has_work() {
+                        return;
+                    }
+                }
                 None => self.idle(cx, goal),
             }
         }

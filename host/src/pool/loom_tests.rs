@@ -4,9 +4,12 @@
 use super::builder::work;
 use super::context::Context;
 use super::current;
+use super::injector::Priority;
+use super::promise::{Waiter, promise};
+use super::seat::Target;
 use super::shared::{FINISH, Shared};
 use super::sync::{self, Ordering};
-use super::{Policy, Scope};
+use super::{Handle, Policy, Scope};
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -169,6 +172,66 @@ fn loom_a_scope_outlives_its_tasks() {
             });
         });
         assert_eq!(calls.into_inner(), 2);
+        close(pool);
+    });
+}
+
+/// A task is called once, and its result comes to who waits for it, however they meet.
+#[test]
+fn loom_a_handle_gets_the_result() {
+    model("handle", 2, || {
+        let pool = pool(Policy::Eager, 1, 0..1);
+        let (task, job) = promise(|| 7);
+        pool.0.push_or_wait(Priority::Normal, job);
+        assert_eq!(Handle { task }.join().unwrap(), 7);
+        close(pool);
+    });
+}
+
+/// Cancelled or called, and freed once: by the queue or by the handle.
+#[test]
+fn loom_a_task_is_called_or_cancelled_and_freed() {
+    for cancel in [false, true] {
+        model("cancel and drop", 2, move || {
+            let pool = pool(Policy::Eager, 1, 0..1);
+            let freed = Arc::new(AtomicU32::new(0));
+            let captured = Arc::clone(&freed);
+            let (task, job) = promise(move || _ = captured.fetch_add(1, Ordering::Relaxed));
+            pool.0.push_or_wait(Priority::Normal, job);
+            let handle = Handle { task };
+            let cancelled = cancel && handle.cancel();
+            drop(handle);
+            close(pool);
+            assert_eq!(freed.load(Ordering::Relaxed), u32::from(!cancelled));
+            assert_eq!(Arc::strong_count(&freed), 1);
+        });
+    }
+}
+
+/// The newest of two waiters is woken, or neither waits.
+#[test]
+fn loom_the_waiter_of_the_last_poll_is_woken() {
+    model("poll twice", 2, || {
+        let pool = pool(Policy::Eager, 1, 0..1);
+        let (task, job) = promise(|| 7);
+        pool.0.push_or_wait(Priority::Normal, job);
+        // SAFETY: the handle is this thread's.
+        let first = unsafe { task.wake_when_done(Waiter::Target(Target::Thread(sync::current()))) };
+        // SAFETY: as above.
+        let second = unsafe { task.wake_when_done(Waiter::Target(Target::Thread(sync::current()))) };
+        assert!(second || !first);
+        assert_eq!(Handle { task }.join().unwrap(), 7);
+        close(pool);
+    });
+}
+
+/// A worker that waits for another pool sleeps in its own one, and is woken there.
+#[test]
+fn loom_a_worker_of_another_pool_is_woken_in_its_own() {
+    model("pool in a pool", 2, || {
+        let pool = pool(Policy::Eager, 1, 0..1);
+        let own = Arc::new(Shared::new(Policy::Eager, 1, 2, 2).unwrap());
+        assert_eq!(seated(&own, |_| pool.0.run_elsewhere(|_| 7)), 7);
         close(pool);
     });
 }

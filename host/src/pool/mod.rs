@@ -28,6 +28,7 @@ mod loom_tests;
 mod par;
 mod pin;
 mod policy;
+mod promise;
 mod run;
 mod scope;
 mod seat;

@@ -1,11 +1,11 @@
 //! A task of its own, and the handle to it.
-#![allow(unsafe_code, reason = "a reference count that lies in a queue as a pointer")]
+#![allow(unsafe_code, reason = "a job that got no room, and who owns a handle")]
 
 use super::Pool;
 use super::context::Context;
 use super::current;
 use super::injector::Priority;
-use super::job::{Header, JobRef, Kind};
+use super::promise::{Promised, Waiter, promise, promise_if};
 use super::seat::{Seat, Target};
 use super::shared::Shared;
 use super::sleep::Goal;
@@ -14,12 +14,10 @@ use divvy::storage::Full;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 
 /// Why a task has no result.
 pub enum JoinError {
@@ -65,7 +63,7 @@ impl std::error::Error for JoinError {}
 /// It is a future, so async code awaits it: the pool wakes the runtime's task when the result is there.
 #[must_use = "a task's panic is lost with its handle"]
 pub struct Handle<R> {
-    task: Arc<dyn Outcome<R>>,
+    pub(super) task: Promised<R>,
 }
 
 impl Pool {
@@ -92,7 +90,7 @@ impl Pool {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (handle, job) = new(call);
+        let (task, job) = promise(call);
         current::seat_in(&self.shared, |seat| match seat {
             Some(seat) => match seat.worker().push(job) {
                 Ok(()) => self.shared.notify_unfenced(),
@@ -101,7 +99,7 @@ impl Pool {
             },
             None => self.shared.push_or_wait(Priority::Normal, job),
         });
-        handle
+        Handle { task }
     }
 
     /// Spawns a task from outside at a priority. While there is no room, the thread waits.
@@ -112,7 +110,7 @@ impl Pool {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (handle, job) = new(call);
+        let (task, job) = promise(call);
         current::seat_in(&self.shared, |seat| match seat {
             Some(seat) => match self.shared.injector.push(priority, job) {
                 Ok(()) => self.shared.notify(),
@@ -121,7 +119,7 @@ impl Pool {
             },
             None => self.shared.push_or_wait(priority, job),
         });
-        handle
+        Handle { task }
     }
 
     /// Spawns a task at a priority if there is room.
@@ -134,21 +132,9 @@ impl Pool {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let task = Arc::new(Task::new(call));
-        // SAFETY: the count that goes into the queue is dropped by whoever executes or discards the job.
-        let job = unsafe { job(Arc::clone(&task)) };
-        match self.shared.injector.push(priority, job) {
-            Ok(()) => {
-                self.shared.notify();
-                Ok(Handle { task })
-            }
-            Err(_) => {
-                let call = task.take_call().expect("nobody began it");
-                // SAFETY: the job is in no queue.
-                unsafe { job.discard() };
-                Err(Full(call))
-            }
-        }
+        let task = promise_if(call, |job| self.shared.injector.push(priority, job).is_ok()).map_err(Full)?;
+        self.shared.notify();
+        Ok(Handle { task })
     }
 }
 
@@ -197,13 +183,15 @@ impl<R> Handle<R> {
         current::newest(|newest| match newest {
             Some((shared, seat)) => shared.work_until(&mut Context::new(shared, seat), &self),
             None => {
-                self.task.wake_when_done(Waiter::Target(Target::Thread(sync::current())));
+                // SAFETY: this owns the handle.
+                unsafe { self.task.wake_when_done(Waiter::Target(Target::Thread(sync::current()))) };
                 while !self.task.is_done() {
                     sync::park();
                 }
             }
         });
-        self.task.take().expect("it is done, and the handle takes the result once")
+        // SAFETY: this owns the handle.
+        unsafe { self.task.take() }.expect("it is done, and the handle takes the result once")
     }
 
     /// Whether there is a result, or never will be.
@@ -223,7 +211,8 @@ impl<R> Goal for Handle<R> {
     }
 
     fn announce(&self, shared: &Arc<Shared>, seat: &Seat) {
-        self.task.wake_when_done(Waiter::Target(Target::Seat(Arc::clone(shared), seat.index)));
+        // SAFETY: a handle is a goal in `join` only, which owns it.
+        unsafe { self.task.wake_when_done(Waiter::Target(Target::Seat(Arc::clone(shared), seat.index))) };
     }
 }
 
@@ -234,10 +223,12 @@ impl<R> Future for Handle<R> {
     ///
     /// If it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        if !self.task.wake_when_done(Waiter::Waker(cx.waker().clone())) {
+        // SAFETY: who polls has the handle for itself.
+        if !self.task.is_done() && !unsafe { self.task.wake_when_done(Waiter::Waker(cx.waker().clone())) } {
             return Poll::Pending;
         }
-        Poll::Ready(self.task.take().expect("polled after it was ready"))
+        // SAFETY: as above.
+        Poll::Ready(unsafe { self.task.take() }.expect("polled after it was ready"))
     }
 }
 
@@ -245,169 +236,4 @@ impl<R> fmt::Debug for Handle<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("is_finished", &self.is_finished()).finish_non_exhaustive()
     }
-}
-
-/// A task and its handle.
-fn new<F, R>(call: F) -> (Handle<R>, JobRef)
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let task = Arc::new(Task::new(call));
-    // SAFETY: the count that goes into the queue is dropped by whoever executes or discards the job.
-    let job = unsafe { job(Arc::clone(&task)) };
-    (Handle { task }, job)
-}
-
-/// # Safety
-///
-/// The job is executed or discarded, or the count leaks.
-unsafe fn job<F, R>(task: Arc<Task<F, R>>) -> JobRef
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let task = NonNull::new(Arc::into_raw(task).cast_mut()).expect("an Arc is not null");
-    // SAFETY: the header is the first field, and the count keeps the task where it is.
-    unsafe { JobRef::new(task.cast()) }
-}
-
-/// What a handle sees of its task.
-trait Outcome<R>: Send + Sync {
-    fn is_done(&self) -> bool;
-    fn cancel(&self) -> bool;
-    /// `true` if it is done already, and nobody is woken.
-    fn wake_when_done(&self, waiter: Waiter) -> bool;
-    fn take(&self) -> Option<Result<R, JoinError>>;
-}
-
-enum Waiter {
-    Waker(Waker),
-    Target(Target),
-}
-
-impl Waiter {
-    fn wake(self) {
-        match self {
-            Self::Waker(waker) => waker.wake(),
-            Self::Target(target) => target.wake(),
-        }
-    }
-}
-
-/// Shared by the queue and the handle.
-#[repr(C)]
-struct Task<F, R> {
-    header: Header,
-    state: Mutex<State<F, R>>,
-}
-
-struct State<F, R> {
-    stage: Stage<F, R>,
-    waiter: Option<Waiter>,
-}
-
-enum Stage<F, R> {
-    Queued(F),
-    Running,
-    Done(Result<R, JoinError>),
-    Taken,
-}
-
-impl<F, R> Task<F, R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    const KIND: Kind = Kind { execute: Self::execute, discard: Some(Self::discard) };
-
-    const fn new(call: F) -> Self {
-        Self {
-            header: Header(&Self::KIND),
-            state: Mutex::new(State { stage: Stage::Queued(call), waiter: None }),
-        }
-    }
-
-    fn take_call(&self) -> Option<F> {
-        let mut state = lock(&self.state);
-        match mem::replace(&mut state.stage, Stage::Running) {
-            Stage::Queued(call) => Some(call),
-            other => {
-                state.stage = other;
-                None
-            }
-        }
-    }
-
-    fn finish(&self, result: Result<R, JoinError>) {
-        let mut state = lock(&self.state);
-        state.stage = Stage::Done(result);
-        let waiter = state.waiter.take();
-        drop(state);
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As [`JobRef::execute`]; `header` is the first field of a `Self` in an `Arc`.
-    unsafe fn execute(header: NonNull<Header>, _: &mut Context<'_>) {
-        // SAFETY: the queue's count, which is used up here.
-        let task = unsafe { Arc::from_raw(header.cast::<Self>().as_ptr()) };
-        if let Some(call) = task.take_call() {
-            task.finish(catch_unwind(AssertUnwindSafe(call)).map_err(JoinError::Panicked));
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As `execute`.
-    unsafe fn discard(header: NonNull<Header>) {
-        // SAFETY: as in `execute`.
-        let task = unsafe { Arc::from_raw(header.cast::<Self>().as_ptr()) };
-        task.cancel();
-    }
-}
-
-impl<F, R> Outcome<R> for Task<F, R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    fn is_done(&self) -> bool {
-        matches!(lock(&self.state).stage, Stage::Done(_) | Stage::Taken)
-    }
-
-    fn cancel(&self) -> bool {
-        match self.take_call() {
-            Some(call) => {
-                // What it captured may do anything when dropped: not under the lock, and not by unwinding past `finish`.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(call)));
-                self.finish(Err(JoinError::Cancelled));
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn wake_when_done(&self, waiter: Waiter) -> bool {
-        let mut state = lock(&self.state);
-        if matches!(state.stage, Stage::Done(_) | Stage::Taken) {
-            return true;
-        }
-        state.waiter = Some(waiter);
-        false
-    }
-
-    fn take(&self) -> Option<Result<R, JoinError>> {
-        match mem::replace(&mut lock(&self.state).stage, Stage::Taken) {
-            Stage::Done(result) => Some(result),
-            _ => None,
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,20 +12,33 @@ const WORKERS: usize = 6;
 
 pub(super) fn run() -> u64 {
     let mut digest = Digest::new();
-    let near = Groups::new(&[2, 4]).map(Victim::Near);
-    for victim in [Some(Victim::Random), Some(Victim::Busiest), near.ok()].into_iter().flatten() {
-        for take in [Take::One, Take::Half] {
-            feed_run(&mut digest, StealPolicy::new().victim(victim).take(take));
-        }
-    }
+    feed_run::<0>(&mut digest);
+    feed_run::<1>(&mut digest);
+    feed_run::<2>(&mut digest);
+    feed_run::<3>(&mut digest);
+    feed_run::<4>(&mut digest);
+    feed_run::<5>(&mut digest);
     digest.finish()
 }
 
-fn feed_run(digest: &mut Digest, policy: StealPolicy) {
+/// Each victim with each take.
+const fn policy(number: u32) -> StealPolicy {
+    let victim = match (number / 2, Groups::new(&[2, 4])) {
+        (0, _) => Victim::Random,
+        (2, Ok(groups)) => Victim::Near(groups),
+        _ => Victim::Busiest,
+    };
+    StealPolicy::new().victim(victim).take(if number % 2 == 0 { Take::One } else { Take::Half })
+}
+
+// The scheduler is made by the compiler: one that is put together at run time is on the stack in parts as well. Never inlined:
+// the stack of one scheduler at a time.
+#[inline(never)]
+fn feed_run<const POLICY: u32>(digest: &mut Digest) {
+    type Sched = Scheduler<(u32, CancelToken), Inline<WORKERS>, Inline<16>, Inline<4>>;
     let mut rng = Xoshiro256PlusPlus::seed(0x0FF1CE);
     let scopes = CancelTree::<Inline<6>>::new();
-    let sched = Scheduler::<(u32, CancelToken), Inline<WORKERS>, Inline<16>, Inline<4>>::new();
-    let sched = sched.with_policy(policy);
+    let sched = const { Sched::new().with_policy(policy(POLICY)) };
     let mut workers: [_; WORKERS] = core::array::from_fn(|index| sched.worker(index as u32));
     let mut asleep = [false; WORKERS];
     let Ok(root) = scopes.insert(None) else { return };

@@ -30,6 +30,20 @@ fn fib_without_context(pool: &Pool, n: u32) -> u64 {
     a + b
 }
 
+/// What a branch leaves in the worker's deque lies on top of the fork: it is done first, and not taken for the fork.
+#[test]
+fn a_branch_may_leave_tasks_behind() {
+    each_pool(|pool| {
+        for round in 0..50 {
+            let (tasks, second) = pool.run(|cx| {
+                cx.join(|_| [0, 1, 2].map(|number| pool.spawn(move || round + number)), |_| 10 + round)
+            });
+            assert_eq!(second, 10 + round);
+            assert_eq!(tasks.map(|task| task.join().unwrap()), [round, round + 1, round + 2]);
+        }
+    });
+}
+
 /// A chain on either side: forks nest as deep as there are links.
 #[test]
 fn lopsided_trees_of_forks_come_out_right() {

@@ -53,6 +53,18 @@ fn a_worker_that_does_not_return_is_left_to_itself() {
     first.join().unwrap();
 }
 
+/// The task comes while its worker has just looked for one, as often as the threads of the machine let it.
+#[test]
+fn a_task_that_is_spawned_just_before_the_end_is_finished() {
+    for round in 0..300 {
+        let pool = Pool::new(1).unwrap();
+        (0..round * 20).for_each(|_| std::hint::spin_loop());
+        let handle = pool.spawn(move || round);
+        drop(pool);
+        assert_eq!(handle.join().unwrap(), round);
+    }
+}
+
 #[test]
 fn an_idle_pool_shuts_down_at_once() {
     for threads in [1, 4] {

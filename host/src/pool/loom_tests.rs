@@ -1,5 +1,6 @@
 //! How threads of a pool hand over to each other, under every interleaving: the pool itself, with small queues, and
 //! without the time that it spends looking before it sleeps.
+#![allow(unsafe_code, reason = "the models own the handles that they wait with")]
 
 use super::builder::work;
 use super::context::Context;
@@ -77,7 +78,7 @@ fn loom_a_call_that_comes_while_the_worker_goes_to_sleep_is_answered() {
     });
 }
 
-/// As above, with a worker of each pool inside the other: the caller waits as a thread, or as a worker.
+/// As above, through the queue only: the caller waits as a thread.
 #[test]
 fn loom_a_queued_call_wakes_who_waits_for_it() {
     model("queued call", 2, || {
@@ -208,7 +209,7 @@ fn loom_a_task_is_called_or_cancelled_and_freed() {
     }
 }
 
-/// The newest of two waiters is woken, or neither waits.
+/// Who registers twice is woken once more, or told that it is done already.
 #[test]
 fn loom_the_waiter_of_the_last_poll_is_woken() {
     model("poll twice", 2, || {

@@ -83,6 +83,9 @@ pub fn drive(kinds: &[Kind], times: &Times, rules: &Rules, core: u32, machine: &
             *left -= 1;
             if *left == 0 {
                 let now = machine.clock();
+                if now >= end {
+                    break;
+                }
                 // It runs, and no deadline was looked at since: it cannot have been taken off.
                 let _ = own.complete(now, running);
                 job = own.pick(now, 0).job();

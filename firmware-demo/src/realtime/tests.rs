@@ -93,11 +93,19 @@ fn what_is_too_much_is_refused_with_its_evidence_and_accounted_for_when_it_runs(
 
 #[test]
 fn a_clock_that_stands_still_for_long_is_seen_and_what_it_cost_is_counted() {
-    // Each look at the clock is 40 ms after the one before: nothing can be in time.
-    let account = drive(&ADMITTED, &times(), &rules(OnMiss::Abort), 0, &Virtual::new(40 * MS));
-    assert!(account.longest_unit >= 40 * MS);
-    let missed: u32 = account.tasks.iter().map(|stats| stats.missed).sum();
-    assert!(missed > 0);
+    // Each look at the clock is so much after the one before, and the last job is not done before the end.
+    for step in (20..150).map(|step| step * MS) {
+        for on_miss in [OnMiss::Continue, OnMiss::Abort] {
+            let account = drive(&ADMITTED, &times(), &rules(on_miss), 0, &Virtual::new(step));
+            assert!(account.longest_unit >= step);
+            assert!(account.tasks.iter().any(|stats| stats.missed > 0));
+            for (kind, stats) in stats(&account).take(KINDS) {
+                assert_eq!(stats.released, 2 * HYPERPERIOD / kind.period, "{step:?} {on_miss:?} {kind:?}");
+                let known = stats.completed + stats.aborted + stats.lost + stats.pending;
+                assert_eq!(stats.released, known, "{step:?} {on_miss:?} {kind:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ const fn policy(number: u32) -> StealPolicy {
         (2, Ok(groups)) => Victim::Near(groups),
         _ => Victim::Busiest,
     };
-    StealPolicy::new().victim(victim).take(if number % 2 == 0 { Take::One } else { Take::Half })
+    StealPolicy::new().victim(victim).take(if number.is_multiple_of(2) { Take::One } else { Take::Half })
 }
 
 // The scheduler is made by the compiler: one that is put together at run time is on the stack in parts as well. Never inlined:

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::job::{Header, JobRef, Kind};
 use super::seat::Target;
 use super::spawn::JoinError;
-use super::sync::{AtomicU32, Ordering, UnsafeCell};
+use super::sync::{AtomicU32, Frame, Ordering, UnsafeCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -157,6 +157,7 @@ struct Promise<F, R> {
     stage: UnsafeCell<Stage<F, R>>,
     /// Of the handle without `WAITER`, of who sets `DONE` with it.
     waiter: UnsafeCell<Option<Waiter>>,
+    frame: Frame,
 }
 
 enum Stage<F, R> {
@@ -178,6 +179,7 @@ where
             state: AtomicU32::new(0),
             stage: UnsafeCell::new(Stage::Waiting(call)),
             waiter: UnsafeCell::new(None),
+            frame: Frame::new(),
         })))
     }
 
@@ -198,6 +200,7 @@ where
     ///
     /// The caller has the call from `start`, and calls this once.
     unsafe fn put(&self, result: Result<R, JoinError>) {
+        self.frame.touch();
         // SAFETY: the caller's.
         self.stage.with_mut(|stage| unsafe { *stage = Stage::Done(result) });
     }

@@ -92,3 +92,19 @@ fn a_full_queue_gives_the_task_back() {
         11
     );
 }
+
+#[test]
+fn what_is_urgent_does_not_wait_for_a_workers_own_tasks() {
+    let pool = Arc::new(Pool::new(1).unwrap());
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (inner, log) = (Arc::clone(&pool), Arc::clone(&order));
+    let handles = pool.spawn(move || {
+        [Priority::Normal, Priority::High].map(|priority| {
+            let log = Arc::clone(&log);
+            let task = move || log.lock().unwrap().push(priority);
+            if priority == Priority::High { inner.spawn_at(priority, task) } else { inner.spawn(task) }
+        })
+    });
+    handles.join().unwrap().map(|handle| handle.join().unwrap());
+    assert_eq!(*order.lock().unwrap(), [Priority::High, Priority::Normal]);
+}

@@ -105,6 +105,6 @@ fn what_is_urgent_does_not_wait_for_a_workers_own_tasks() {
             if priority == Priority::High { inner.spawn_at(priority, task) } else { inner.spawn(task) }
         })
     });
-    handles.join().unwrap().map(|handle| handle.join().unwrap());
+    handles.join().unwrap().into_iter().for_each(|handle| handle.join().unwrap());
     assert_eq!(*order.lock().unwrap(), [Priority::High, Priority::Normal]);
 }

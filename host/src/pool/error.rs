@@ -1,6 +1,8 @@
 //! What can go wrong with a pool.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::resume_unwind;
 
 /// Why there is no such pool. No thread is left running.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,3 +42,42 @@ impl fmt::Display for PoolError {
 }
 
 impl std::error::Error for PoolError {}
+
+/// Why a task has no result.
+pub enum JoinError {
+    /// It panicked, with this.
+    Panicked(Box<dyn Any + Send>),
+    /// It was cancelled before it began, or the pool was shut down.
+    Cancelled,
+}
+
+impl JoinError {
+    /// Passes a panic on; `Cancelled` comes back.
+    pub fn resume_panic(self) -> Self {
+        match self {
+            Self::Panicked(panic) => resume_unwind(panic),
+            Self::Cancelled => self,
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => {
+                let message = panic.downcast_ref::<&str>().copied();
+                let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+                write!(f, "the task panicked: {}", message.unwrap_or("(no message)"))
+            }
+            Self::Cancelled => f.write_str("the task was cancelled before it began"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -42,13 +42,13 @@ mod task;
 
 pub use builder::Builder;
 pub use context::Context;
-pub use error::PoolError;
+pub use error::{JoinError, PoolError};
 pub use injector::Priority;
 pub use par::{Chunked, Chunking, Items};
 pub use policy::Policy;
 pub use scope::Scope;
 pub use shutdown::Unfinished;
-pub use spawn::{Handle, JoinError};
+pub use spawn::Handle;
 pub use stats::WorkerStats;
 
 use shared::Shared;

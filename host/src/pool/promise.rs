@@ -2,9 +2,9 @@
 #![allow(unsafe_code, reason = "who may reach what is said by the bits of one word")]
 
 use super::context::Context;
+use super::error::JoinError;
 use super::job::{Header, JobRef, Kind};
 use super::seat::Target;
-use super::spawn::JoinError;
 use super::sync::{AtomicU32, Frame, Ordering, UnsafeCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};

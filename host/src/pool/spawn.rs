@@ -4,6 +4,7 @@
 use super::Pool;
 use super::context::Context;
 use super::current;
+use super::error::JoinError;
 use super::injector::Priority;
 use super::promise::{Promised, Waiter, promise, promise_if};
 use super::seat::{Seat, Target};
@@ -11,52 +12,11 @@ use super::shared::Shared;
 use super::sleep::Goal;
 use super::sync;
 use divvy::storage::Full;
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-
-/// Why a task has no result.
-pub enum JoinError {
-    /// It panicked, with this.
-    Panicked(Box<dyn Any + Send>),
-    /// It was cancelled before it began, or the pool was shut down.
-    Cancelled,
-}
-
-impl JoinError {
-    /// Passes a panic on; `Cancelled` comes back.
-    pub fn resume_panic(self) -> Self {
-        match self {
-            Self::Panicked(panic) => resume_unwind(panic),
-            Self::Cancelled => self,
-        }
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(panic) => {
-                let message = panic.downcast_ref::<&str>().copied();
-                let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-                write!(f, "the task panicked: {}", message.unwrap_or("(no message)"))
-            }
-            Self::Cancelled => f.write_str("the task was cancelled before it began"),
-        }
-    }
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for JoinError {}
 
 /// A task that was spawned. To drop it is to let the task run on by itself.
 ///

@@ -8,7 +8,9 @@ use crate::storage::{Full, Inline, InlineSlots};
 use crate::time::Instant;
 use core::fmt;
 use core::time::Duration;
-use lists::{LANE_BITS, Lists, NONE, Node};
+#[cfg(feature = "alloc")]
+use lists::LANE_BITS;
+use lists::{Lists, NONE, Node};
 pub use slots::Shape;
 use slots::{level_of_slot, slot_of, start_of};
 use ticks::Ticks;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::rng::SplitMix64;
 use crate::sched::realtime::{OnMiss, OnOverrun, Policy};
+#[cfg(feature = "alloc")]
 use crate::storage::Heap;
 use std::vec::Vec;
 
@@ -87,6 +88,7 @@ fn jobs_that_run_too_long_are_reported_or_cut() {
     }
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn both_storages_and_both_ways_to_move_the_clock_agree() {
     let config = Config::new(Policy::EarliestDeadline).execution(90, 190).gap(50).on_miss(OnMiss::SkipNext);

@@ -20,12 +20,13 @@
 //! more steps would be needed than were granted, the answer says so. In a step every task is looked at once.
 
 mod demand;
+mod exact;
 mod fraction;
 mod global;
 mod partition;
 mod response;
 mod set;
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests;
 mod utilisation;
 mod verdict;
@@ -68,7 +69,7 @@ pub const STEPS: u32 = 10_000;
 /// ```
 pub fn decide(policy: Policy, tasks: &[Task], cores: NonZeroU32, steps: u32) -> Verdict {
     if cores.get() == 1 {
-        return Set::all(tasks).decide(policy, steps);
+        return exact::decide(Set::all(tasks), policy, steps);
     }
     let bound = goossens_funk_baruah(tasks, cores);
     if policy == Policy::EarliestDeadline && bound.admits() {

@@ -1,5 +1,6 @@
 //! Which task goes to which core.
 
+use super::exact;
 use super::set::Set;
 use crate::sched::realtime::{Policy, Task};
 use crate::storage::{Inline, List, Storage};
@@ -190,7 +191,7 @@ impl<S: Storage> Partition<S> {
             });
             if better {
                 self.owners[task as usize] = core;
-                if Set::of_core(tasks, &self.owners, core).decide(policy, steps).admits() {
+                if exact::decide(Set::of_core(tasks, &self.owners, core), policy, steps).admits() {
                     chosen = Some((load, core));
                 } else if load == 0 {
                     // Not even alone: the other cores can do no better.

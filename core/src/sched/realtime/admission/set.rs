@@ -1,8 +1,7 @@
 //! The tasks that one core has.
 
-use super::verdict::{Reason, Verdict};
-use super::{demand, response};
-use crate::sched::realtime::{Policy, Task};
+use super::verdict::Reason;
+use crate::sched::realtime::Task;
 
 /// All tasks, or those of one core.
 #[derive(Clone, Copy)]
@@ -29,14 +28,6 @@ impl<'a> Set<'a> {
 
     pub(super) fn get(self, task: u32) -> Option<&'a Task> {
         self.tasks.get(task as usize)
-    }
-
-    /// The exact test of one core.
-    pub(super) fn decide(self, policy: Policy, steps: u32) -> Verdict {
-        match policy {
-            Policy::EarliestDeadline => demand::of_set(self, steps),
-            Policy::FixedPriority => response::of_set(self, steps),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 mod books;
 mod outcome;
 mod slots;
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests;
 
 use self::books::first;

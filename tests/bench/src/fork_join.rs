@@ -307,10 +307,13 @@ fn slice_rayon(numbers: &[u32]) -> u32 {
     a + b
 }
 
+/// Adds numbers up, in one way or another.
+type Sum<'a> = Box<dyn FnMut(&[u32]) -> u32 + 'a>;
+
 /// Calls from a thread that is no worker, 8 leaves each.
 fn calls(pools: &Pools, pause: Duration) -> Vec<Contender<'_>> {
     let numbers: &'static [u32] = Vec::from_iter(0..1000).leak();
-    let each = move |mut call: Box<dyn FnMut(&[u32]) -> u32 + '_>| {
+    let each = move |mut call: Sum<'_>| {
         const CALLS: u32 = 100;
         let mut total = Duration::ZERO;
         for _ in 0..CALLS {

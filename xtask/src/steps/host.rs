@@ -30,6 +30,8 @@ pub(super) fn loom(work: &Work<'_>) -> Outcome {
     let run = work.cargo_run(&["test", "-p", "divvy", "-p", "divvy-host", "--lib", "--release", "loom"]);
     let run =
         run.env("RUSTFLAGS", "--cfg divvy_loom").env("CARGO_TARGET_DIR", work.layout.target.join("loom"));
+    // Linking across crates takes longer than the models do.
+    let run = run.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     match passed_in(&work.run(run)?) {
         0 => Err("no model ran: `loom` is part of every model's name, and none has it".into()),
         models => Ok(format!("{models} models")),

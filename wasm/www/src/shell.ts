@@ -18,7 +18,7 @@ export async function start(scenes: readonly [Scene, ...(Scene | Coming)[]]): Pr
     delete document.documentElement.dataset["scene"];
     leave();
     // What the scene before this one wanted to write would take the reader back there.
-    address.forget();
+    address.follow();
     const { scene: name, query } = target(location.search, location.hash, first.name);
     const scene = scenes.find((candidate) => candidate.name === name) ?? first;
     notes.replaceChildren();

@@ -78,6 +78,21 @@ test("the links lead to every scene, and each keeps its state", async () => {
   });
 });
 
+test("a scene with something left to write does not take the reader back from the link that was followed", async () => {
+  await visit("?t=0", async (page) => {
+    await page.evaluate(async () => {
+      const followed = new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
+      location.hash = "#ring";
+      await followed;
+      // The ring has not written its state yet, and is made to before it learns of the next link.
+      location.hash = "#race?seed=5";
+      dispatchEvent(new Event("pagehide"));
+    });
+    await page.waitForSelector("html[data-scene=race]");
+    assert.match(page.url(), /#race\?.*seed=5/);
+  });
+});
+
 test("it turns dark with the reader's system", async () => {
   const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   let light;

@@ -27,7 +27,7 @@ const FLAGS: u32 = FILLED | SKIPPED;
 
 /// A bounded first-in first-out queue that any number of threads, cores and interrupt handlers share by reference.
 ///
-/// *When not to use it:* between one producer and one consumer ([`Spsc`](super::Spsc) is several times faster), or for the tasks that a worker makes for itself ([`Deque`](super::Deque)).
+/// *When not to use it:* between one producer and one consumer ([`Spsc`](super::Spsc) needs no compare-and-swap), or for the tasks that a worker makes for itself ([`Deque`](super::Deque)).
 ///
 /// # Examples
 ///

@@ -57,6 +57,17 @@ pub(crate) fn print(text: &str) {
     _ = out.flush();
 }
 
+/// `text` in at most `width` columns: the middle is left out.
+pub(crate) fn shorten(text: &str, width: usize) -> String {
+    let chars: Vec<char> = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    if chars.len() <= width {
+        return chars.into_iter().collect();
+    }
+    let keep = width - 3;
+    let (head, tail) = (keep / 3, keep - keep / 3);
+    chars[..head].iter().chain(&['.'; 3]).chain(&chars[chars.len() - tail..]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +90,11 @@ mod tests {
             (bar(5.0, 2.0, 3).as_str(), bar(0.0, 2.0, 3).as_str(), bar(1.0, 0.0, 3).as_str()),
             ("███", "", "")
         );
+    }
+
+    #[test]
+    fn long_names_keep_both_ends() {
+        assert_eq!(shorten("abcdefghijkl", 9), "ab...ijkl");
+        assert_eq!(shorten("a\nb", 9), "a?b");
     }
 }

@@ -14,7 +14,11 @@ use std::process::ExitCode;
 
 /// Work distribution: the command.
 #[derive(Debug, Parser)]
-#[command(name = "divvy", version, about = "Distributes work: pipelines of commands, and more to come")]
+#[command(
+    name = "divvy",
+    version,
+    about = "Distributes work: commands for many items, pipelines, and what a policy would do"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,5 +1,6 @@
 //! What happens in a map, as values. `--json` prints each as one line; `host/docs/map.md` lists them for users.
 
+use crate::json::seconds;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -98,8 +99,4 @@ pub(crate) struct Summary {
     pub(crate) work: Duration,
     #[serde(serialize_with = "seconds")]
     pub(crate) wall: Duration,
-}
-
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }

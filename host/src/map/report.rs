@@ -2,7 +2,7 @@
 
 use super::event::{Event, JobEnd, Summary};
 use crate::config::units::show_duration;
-use crate::run::report::shorten;
+use crate::table::shorten;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{BufWriter, IsTerminal, Stdout, Write};

@@ -3,6 +3,7 @@
 //! Every line is an object with `event` (the name), `time_ms` (milliseconds since 1970) and the fields of the
 //! variant. Times are in seconds. Fields may be added; none changes its meaning. `host/docs/run.md` is the same for users.
 
+use crate::json::seconds;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -127,8 +128,4 @@ pub(crate) struct Slow {
     pub(crate) task: String,
     #[serde(serialize_with = "seconds")]
     pub(crate) duration: Duration,
-}
-
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
 }

@@ -4,6 +4,7 @@ use super::key::Decision;
 use super::pipeline::Items;
 use super::work::{State, Step, Work};
 use crate::diagnostic::Result;
+use crate::table::shorten;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -141,12 +142,7 @@ pub(crate) fn show(name: &str, rows: &[Row]) -> String {
         for (why, count) in row.why.iter().take(REASONS) {
             let count = if *count > 1 { format!("{count} times: ") } else { String::new() };
             let why = why.lines().next().unwrap_or_default();
-            _ = writeln!(
-                out,
-                "  {:width$}    {count}{}",
-                "",
-                super::report::shorten(why, 74 - width.min(24))
-            );
+            _ = writeln!(out, "  {:width$}    {count}{}", "", shorten(why, 74 - width.min(24)));
         }
         if row.why.len() > REASONS {
             _ = writeln!(

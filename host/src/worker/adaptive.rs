@@ -37,7 +37,7 @@ const MEMORY: f64 = 16.0;
 ///
 /// # Complexity
 ///
-/// *O*(1) time and 80 bytes.
+/// *O*(1) time and 64 bytes.
 #[derive(Clone, Debug)]
 pub struct BatchSize {
     overhead: f64,
@@ -281,6 +281,11 @@ mod tests {
             assert_eq!(error, AdaptiveError::Overhead);
         }
         assert_eq!(Tuned::new(0.1, Duration::ZERO).unwrap_err(), AdaptiveError::Longest);
+    }
+
+    #[test]
+    fn it_is_as_small_as_it_says() {
+        assert_eq!(size_of::<BatchSize>(), 64);
     }
 
     #[test]

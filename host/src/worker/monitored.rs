@@ -75,7 +75,6 @@ impl MonitorConfig {
         let shared = Arc::new(Shared {
             config: self,
             backoff,
-            begin: Instant::now(),
             work: Box::new(work),
             state: Mutex::new(State { places, ending: false }),
             changed: Condvar::new(),
@@ -190,8 +189,8 @@ pub struct WorkerReport {
     pub health: Health,
     /// Beats of all who had the place.
     pub beats: u64,
-    /// How long ago the last one was, or the start.
-    pub silent_for: Duration,
+    /// How long ago the last one was, or the start of who has the place now; `None` while nobody has it.
+    pub silent_for: Option<Duration>,
     /// How often a worker of this place panicked.
     pub panics: u32,
     /// How often one was silent for too long.
@@ -249,7 +248,6 @@ impl Pulse {
 struct Shared {
     config: MonitorConfig,
     backoff: Backoff,
-    begin: Instant,
     work: Box<dyn Fn(&Pulse) + Send + Sync>,
     state: Mutex<State>,
     changed: Condvar,
@@ -422,7 +420,7 @@ impl Shared {
         let report = |place: &Place| WorkerReport {
             health: place.health,
             beats: place.beats + place.pulse.as_ref().map_or(0, |pulse| pulse.beats.load(Ordering::Acquire)),
-            silent_for: place.pulse.as_ref().map_or_else(|| self.begin.elapsed(), |pulse| pulse.silent_for()),
+            silent_for: place.pulse.as_ref().map(|pulse| pulse.silent_for()),
             panics: place.panics,
             stuck: place.stuck,
         };

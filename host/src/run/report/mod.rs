@@ -5,8 +5,6 @@ mod plain;
 mod progress;
 mod summary;
 
-pub(crate) use summary::shorten;
-
 use super::event::Event;
 use std::io::IsTerminal;
 use std::time::Duration;

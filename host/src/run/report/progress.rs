@@ -1,10 +1,11 @@
 //! A bar per running task and one for all, on a terminal. Tasks that end at once are never drawn, so short ones cost
 //! nothing.
 
-use super::summary::{self, shorten};
+use super::summary;
 use super::{Report, Status, plain};
 use crate::config::units::show_duration;
 use crate::run::event::Event;
+use crate::table::shorten;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use crate::config::units::show_duration;
 use crate::run::event::Summary;
+use crate::table::shorten;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -82,17 +83,6 @@ pub(super) fn table(summary: &Summary) -> String {
     out
 }
 
-/// `text` in at most `width` columns: the middle is left out.
-pub(crate) fn shorten(text: &str, width: usize) -> String {
-    let chars: Vec<char> = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    if chars.len() <= width {
-        return chars.into_iter().collect();
-    }
-    let keep = width - 3;
-    let (head, tail) = (keep / 3, keep - keep / 3);
-    chars[..head].iter().chain(&['.'; 3]).chain(&chars[chars.len() - tail..]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,11 +125,5 @@ mod tests {
         ] {
             assert!(table.contains(part), "{part}\n{table}");
         }
-    }
-
-    #[test]
-    fn long_names_keep_both_ends() {
-        assert_eq!(shorten("abcdefghijkl", 9), "ab...ijkl");
-        assert_eq!(shorten("a\nb", 9), "a?b");
     }
 }

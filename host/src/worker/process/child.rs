@@ -55,7 +55,7 @@ impl Child {
         let (mut left, mut got) = (request, Vec::new());
         let mut chunk = vec![0; CHUNK];
         loop {
-            let Some(input) = &mut self.input else { return Err(CallError::Closed) };
+            let Some(input) = &mut self.input else { return Err(CallError::Died(None)) };
             let wait = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 Some(Duration::ZERO) => return Err(CallError::TimedOut),
                 Some(left) => Timespec::try_from(left).ok(),

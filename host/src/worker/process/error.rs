@@ -1,6 +1,5 @@
 //! What can go wrong with a pool of processes.
 
-use divvy::retry::BackoffError;
 use std::process::ExitStatus;
 use std::{error, fmt, io};
 
@@ -12,8 +11,6 @@ pub enum BuildError {
     NoProcesses,
     /// A process cannot be started. Remedy: see the system's reason; is the program in `PATH`?
     Start(io::Error),
-    /// The pauses between restarts cannot be made.
-    Backoff(BackoffError),
 }
 
 impl fmt::Display for BuildError {
@@ -21,7 +18,6 @@ impl fmt::Display for BuildError {
         match self {
             Self::NoProcesses => f.write_str("a pool of no processes answers nothing; ask for at least one"),
             Self::Start(error) => write!(f, "a process of the pool cannot be started: {error}"),
-            Self::Backoff(error) => write!(f, "the pauses between restarts cannot be made: {error}"),
         }
     }
 }
@@ -53,8 +49,6 @@ pub enum CallError {
     Start(io::Error),
     /// A pipe failed; the process was killed.
     Pipe(io::Error),
-    /// The pool is ending.
-    Closed,
 }
 
 impl fmt::Display for CallError {
@@ -74,7 +68,6 @@ impl fmt::Display for CallError {
             ),
             Self::Start(error) => write!(f, "the process that died cannot be started again: {error}"),
             Self::Pipe(error) => write!(f, "the pipe to the process failed: {error}"),
-            Self::Closed => f.write_str("the pool is ending"),
         }
     }
 }

@@ -16,6 +16,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The pauses before a process that keeps dying is started again.
+const BACKOFF: Backoff = match Backoff::new(Duration::from_millis(10), Duration::from_secs(5)) {
+    Ok(backoff) => backoff,
+    Err(_) => panic!("these are pauses"),
+};
+
 /// How a [`ProcessPool`] is to be.
 pub struct Builder {
     command: Box<dyn Fn() -> Command + Send + Sync>,
@@ -85,12 +91,9 @@ impl Builder {
             };
             seats.push(Seat { child: Some(child), falls: 0, not_before: None });
         }
-        let backoff =
-            Backoff::new(Duration::from_millis(10), Duration::from_secs(5)).map_err(BuildError::Backoff)?;
         let stats = Stats { processes: self.processes, ..Stats::default() };
         Ok(ProcessPool {
             config: self,
-            backoff,
             state: Mutex::new(State { free: seats, stats }),
             freed: Condvar::new(),
         })
@@ -115,7 +118,7 @@ impl fmt::Debug for Builder {
 /// One that does not answer in time is killed with all that it started, and so is one that talks out of turn, since its
 /// next words could be taken for an answer.
 ///
-/// *When not to use it:* for work that can be trusted: a thread costs less than a hundredth ([`Pool`](crate::pool::Pool)).
+/// *When not to use it:* for work that can be trusted: a thread needs no pipe ([`Pool`](crate::pool::Pool)).
 ///
 /// # Examples
 ///
@@ -147,7 +150,6 @@ impl fmt::Debug for Builder {
 /// all processes, which tells them to end, and kills those that have not after the grace time.
 pub struct ProcessPool {
     config: Builder,
-    backoff: Backoff,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -224,7 +226,7 @@ impl ProcessPool {
             true => Some(child),
             false => {
                 child.kill();
-                place.fell(&self.backoff);
+                place.fell();
                 None
             }
         });
@@ -242,7 +244,7 @@ impl ProcessPool {
             }
             Err(error) => {
                 child.kill();
-                place.fell(&self.backoff);
+                place.fell();
                 let stats = &mut self.lock().stats;
                 match error {
                     CallError::TimedOut => stats.timed_out += 1,
@@ -276,7 +278,7 @@ impl ProcessPool {
                 Ok(child)
             }
             Err(error) => {
-                seat.fell(&self.backoff);
+                seat.fell();
                 Err(CallError::Start(error))
             }
         }
@@ -300,9 +302,9 @@ impl ProcessPool {
 
 impl Seat {
     /// Its process is gone: says when the next one may start.
-    fn fell(&mut self, backoff: &Backoff) {
+    fn fell(&mut self) {
         let mut rng = SplitMix64::seed(u64::from(self.falls) ^ u64::from(std::process::id()) << 32);
-        let wait = match backoff.next(divvy::Instant::ZERO, self.falls, &mut rng) {
+        let wait = match BACKOFF.next(divvy::Instant::ZERO, self.falls, &mut rng) {
             Retry::At(at) => at.saturating_duration_since(divvy::Instant::ZERO),
             Retry::GiveUp => Duration::ZERO,
         };

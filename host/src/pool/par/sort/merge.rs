@@ -1,7 +1,8 @@
 //! The stable sort: leaves sorted in place, then merged in parallel, to and fro between the list and a buffer.
 #![allow(unsafe_code, reason = "items are moved bit by bit; each block says where the one valid copy is")]
 
-use super::{SERIAL, is_sorted_already};
+use super::SERIAL;
+use super::run::is_sorted_already;
 use crate::pool::{Context, Pool};
 use std::cmp::Ordering;
 use std::mem;
@@ -15,15 +16,15 @@ pub(super) fn sort<T: Send>(pool: &Pool, list: &mut [T], compare: &(impl Fn(&T, 
     if list.len() <= SERIAL || threads == 1 {
         return list.sort_by(compare);
     }
-    if is_sorted_already(list, compare) {
-        return;
-    }
     // Powers of four: an even number of merges ends in the list, not in the buffer.
     let mut leaves = 4;
     while leaves < 2 * threads && list.len() / leaves > SERIAL {
         leaves *= 4;
     }
     pool.run(|cx| {
+        if is_sorted_already(cx, list, compare) {
+            return;
+        }
         sort_leaves(cx, list, leaves, compare);
         let border = |index: usize| leaf_start(list.len(), leaves, index);
         let in_order = |index: usize| {

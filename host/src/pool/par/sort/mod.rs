@@ -3,25 +3,13 @@
 mod leaf;
 mod merge;
 mod quick;
+mod run;
 
 use crate::pool::Pool;
 use std::cmp::Ordering;
 
 /// A slice up to this length is sorted where it is: some tens of microseconds, about what waking a thread takes.
 const SERIAL: usize = 4_096;
-
-/// Whether `list` is sorted after a look at it: it was, or it fell strictly and is now turned around. On another list the
-/// look ends after a few items.
-fn is_sorted_already<T>(list: &mut [T], compare: &impl Fn(&T, &T) -> Ordering) -> bool {
-    if list.is_sorted_by(|a, b| compare(a, b).is_le()) {
-        return true;
-    }
-    let falls = list.is_sorted_by(|a, b| compare(a, b).is_gt());
-    if falls {
-        list.reverse();
-    }
-    falls
-}
 
 impl Pool {
     /// Sorts `list`; equal items keep their order.

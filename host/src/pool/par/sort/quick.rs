@@ -1,6 +1,7 @@
 //! The unstable sort: a quicksort whose partitions run in parallel too.
 
-use super::{SERIAL, is_sorted_already, leaf};
+use super::run::is_sorted_already;
+use super::{SERIAL, leaf};
 use crate::pool::{Context, Pool};
 use std::cmp::Ordering;
 use std::mem;
@@ -23,19 +24,21 @@ pub(super) fn sort<T: Send + Sync>(
     if list.len() <= SERIAL || threads == 1 {
         return list.sort_unstable_by(compare);
     }
-    // The leaves would find this in parts only.
-    if is_sorted_already(list, compare) {
-        return;
-    }
-    // A list that is nearly sorted is cut into equal parts, and each takes about as long: so one for each thread does, with
-    // some allowance for the cut.
-    let leaf = match leaf::looks_nearly_sorted(list, compare) {
-        true => list.len() / threads + list.len() / (4 * threads),
-        false => list.len() / (threads * LEAVES_PER_THREAD),
-    };
-    let quick = Quick { compare, leaf: leaf.max(SERIAL / 2) };
-    let depth = 2 * list.len().ilog2();
-    pool.run(|cx| quick.sort(cx, list, None, depth));
+    pool.run(|cx| {
+        // The leaves would find this in parts only.
+        if is_sorted_already(cx, list, compare) {
+            return;
+        }
+        // A list that is nearly sorted is cut into equal parts, and each takes about as long: so one for each thread does,
+        // with some allowance for the cut.
+        let leaf = match leaf::looks_nearly_sorted(list, compare) {
+            true => list.len() / threads + list.len() / (4 * threads),
+            false => list.len() / (threads * LEAVES_PER_THREAD),
+        };
+        let quick = Quick { compare, leaf: leaf.max(SERIAL / 2) };
+        let depth = 2 * list.len().ilog2();
+        quick.sort(cx, list, None, depth);
+    });
 }
 
 struct Quick<'a, C> {

@@ -90,9 +90,10 @@ impl<T, S: Storage> Mpmc<T, S> {
             );
             match claimed {
                 Ok(_) => return Some((from, count as u32)),
-                Err(now) => {
-                    from = now;
+                Err(_) => {
                     backoff.lost();
+                    // Ordering: Relaxed, as above.
+                    from = end.load(Ordering::Relaxed);
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::CapacityError;
 #[cfg(feature = "alloc")]
 use crate::storage::Heap;
 use crate::storage::{Full, Inline, InlineSlots, Storage};
-use crate::sync::{AtomicU32, Backoff, Ordering, UnsafeCell, array_of, const_fn, hint};
+use crate::sync::{Alone, AtomicU32, Backoff, Ordering, UnsafeCell, array_of, const_fn, hint};
 
 mod batch;
 
@@ -52,8 +52,9 @@ const FLAGS: u32 = FILLED | SKIPPED;
 ///
 /// # Complexity
 ///
-/// *O*(1) and one compare-and-swap per `push` or `pop` that meets no other, and per batch. Two words, and
-/// per item its size plus one word (aligned). Any capacity from 1 to 2³⁰; another one does not compile with [`Inline`].
+/// *O*(1) and one compare-and-swap per `push` or `pop` that meets no other, and per batch. Two words, on machines of 64
+/// bits with two cache lines each, and per item its size plus one word (aligned). Any capacity from 1 to 2³⁰; another one
+/// does not compile with [`Inline`].
 ///
 /// # Concurrency
 ///
@@ -73,9 +74,9 @@ const FLAGS: u32 = FILLED | SKIPPED;
 /// Vyukov: *Bounded MPMC queue*, 1024cores.net, 2010.
 pub struct Mpmc<T, S: Storage> {
     /// The next position to fill. Written and read by producers.
-    tail: AtomicU32,
+    tail: Alone<AtomicU32>,
     /// The next position to empty. Written and read by consumers.
-    head: AtomicU32,
+    head: Alone<AtomicU32>,
     cells: S::Slots<Cell<T>>,
 }
 
@@ -110,8 +111,8 @@ impl<T, const N: usize> Mpmc<T, Inline<N>> {
         pub const fn new() -> Self {
             const { assert!(N >= 1 && N <= MAX as usize, "a queue holds from 1 to 2^30 items") };
             Self {
-                tail: AtomicU32::new(0),
-                head: AtomicU32::new(0),
+                tail: Alone(AtomicU32::new(0)),
+                head: Alone(AtomicU32::new(0)),
                 cells: InlineSlots(array_of!(Cell::new())),
             }
         }
@@ -136,8 +137,8 @@ impl<T> Mpmc<T, Heap> {
             0 => Err(CapacityError::Zero),
             n if n > MAX as usize => Err(CapacityError::TooLarge { max: MAX }),
             n => Ok(Self {
-                tail: AtomicU32::new(0),
-                head: AtomicU32::new(0),
+                tail: Alone(AtomicU32::new(0)),
+                head: Alone(AtomicU32::new(0)),
                 cells: (0..n).map(|_| Cell::new()).collect(),
             }),
         }
@@ -174,15 +175,17 @@ impl<T, S: Storage> Mpmc<T, S> {
                         cell.stamp.store(lap | FILLED, Ordering::Release);
                         return Ok(());
                     }
-                    Err(now) => {
-                        tail = now;
+                    Err(_) => {
                         backoff.lost();
+                        // Ordering: Relaxed, as above. After the pause: what was there before it is history.
+                        tail = self.tail.load(Ordering::Relaxed);
                     }
                 }
             } else if stamp & !FLAGS == self.lap_before(lap) {
                 return Err(Full(item));
             } else {
-                hint::spin_loop();
+                // Others have been around since `tail` was read.
+                backoff.lost();
                 // Ordering: Relaxed, as above.
                 tail = self.tail.load(Ordering::Relaxed);
             }
@@ -214,9 +217,10 @@ impl<T, S: Storage> Mpmc<T, S> {
                         cell.stamp.store(lap.wrapping_add(self.one_lap()), Ordering::Release);
                         return Some(item);
                     }
-                    Err(now) => {
-                        head = now;
+                    Err(_) => {
                         backoff.lost();
+                        // Ordering: Relaxed, as above. After the pause: what was there before it is history.
+                        head = self.head.load(Ordering::Relaxed);
                     }
                 }
             } else if stamp == lap | SKIPPED {
@@ -226,7 +230,8 @@ impl<T, S: Storage> Mpmc<T, S> {
             } else if stamp == lap || stamp & !FLAGS == self.lap_before(lap) {
                 return None;
             } else {
-                hint::spin_loop();
+                // Others have been around since `head` was read.
+                backoff.lost();
                 // Ordering: Relaxed, as above.
                 head = self.head.load(Ordering::Relaxed);
             }

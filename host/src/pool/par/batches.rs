@@ -30,6 +30,10 @@ impl Pool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// # Complexity
+    ///
+    /// A lock for each batch, and room for one batch on each thread.
+    ///
     /// # Panics
     ///
     /// As `f` and the iterator do: the batches that run go on to their end, no other one is taken, and what is left of

@@ -15,6 +15,19 @@ pub struct Chunked<'p> {
 
 impl Pool {
     /// The same loops, cut into blocks as `chunking` says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use divvy_host::pool::{Chunking, Pool};
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let sizes = [900, 10, 20, 800, 30];
+    /// // A few long bodies: each thread takes the next one when it is done.
+    /// let one_by_one = pool.chunked(Chunking::Dynamic { size: 1 });
+    /// assert_eq!(one_by_one.par_map(&sizes, |size| size / 10), [90, 1, 2, 80, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn chunked(&self, chunking: Chunking) -> Chunked<'_> {
         Chunked { pool: self, chunking }
@@ -39,6 +52,24 @@ impl Pool {
     /// assert_eq!(squares[30], 900);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// A panic of a body reaches the caller, on whatever thread it was, and the pool works on:
+    ///
+    /// ```
+    /// use divvy_host::pool::Pool;
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let call = AssertUnwindSafe(|| pool.par_for_each(0..1_000, |n| assert_ne!(n, 700)));
+    /// assert!(catch_unwind(call).is_err());
+    /// pool.par_for_each(0..1_000, |n| assert_ne!(n, 1_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Complexity
+    ///
+    /// Each item once, and two looks at the clock for each block, which is so long that they are under a hundredth of it.
+    /// A fork for each part that is given away, on the stack; nothing is allocated.
     ///
     /// # Panics
     ///
@@ -102,9 +133,15 @@ impl Pool {
     /// # Ok::<(), divvy_host::pool::PoolError>(())
     /// ```
     ///
+    /// # Complexity
+    ///
+    /// As [`par_for_each`](Self::par_for_each). `identity` is called once for each part that is given away and for what stays,
+    /// where [`Chunking`] is `Adaptive`, and for each block otherwise; `combine` once less. `Dynamic` and `Guided` need room for
+    /// what came of each block.
+    ///
     /// # Panics
     ///
-    /// As the three functions do.
+    /// As the three functions do. What the blocks came to by then is dropped.
     pub fn par_reduce<I: Items, A: Send>(
         &self,
         items: I,
@@ -128,12 +165,17 @@ impl Pool {
     /// let pool = Pool::new(2)?;
     /// let words = ["work", "stealing", "deque"];
     /// assert_eq!(pool.par_map_reduce(&words, |word| word.len(), usize::max), Some(8));
+    /// assert_eq!(pool.par_map_reduce(&words[..0], |word| word.len(), usize::max), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// # Complexity
+    ///
+    /// As [`par_reduce`](Self::par_reduce), without an `identity`.
+    ///
     /// # Panics
     ///
-    /// As the two functions do.
+    /// As the two functions do. What the blocks came to by then is dropped.
     pub fn par_map_reduce<I: Items, A: Send>(
         &self,
         items: I,

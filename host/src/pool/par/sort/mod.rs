@@ -15,7 +15,7 @@ impl Pool {
     /// Sorts `list`; equal items keep their order.
     ///
     /// A merge sort: the threads sort parts of the list by [`slice::sort_by`] and merge them, again in parts. A list that is
-    /// sorted, or reversed, is found to be so in one pass.
+    /// sorted, or reversed, is found to be so in one pass by all threads.
     ///
     /// *When not to use it:* where nobody can tell equal items apart; [`par_sort_unstable`](Self::par_sort_unstable) needs no
     /// second list.
@@ -58,7 +58,7 @@ impl Pool {
     /// Sorts `list` in place; equal items may change their order.
     ///
     /// A quicksort: the threads partition the list together until there are parts enough for all, and sort these by
-    /// [`slice::sort_unstable_by`].
+    /// [`slice::sort_unstable_by`]. A list that is sorted, or reversed, is found to be so in one pass by all threads.
     ///
     /// # Examples
     ///

@@ -74,6 +74,19 @@ impl<'w> Context<'w> {
     /// Executes a job that was taken out of a queue.
     #[inline]
     pub(super) fn execute(&mut self, job: JobRef) {
+        self.go_on_with(job);
+        self.report();
+    }
+
+    /// Reports the tasks of scopes that this worker finished: they may be waited for.
+    #[inline]
+    pub(super) fn report(&self) {
+        self.seat.finished.report(|seat| self.shared.wake(seat));
+    }
+
+    /// As `execute`, where `report` is called before anything but the next job.
+    #[inline]
+    pub(super) fn go_on_with(&mut self, job: JobRef) {
         if self.shared.phase.load(Ordering::Relaxed) == DISCARD && super::join::discard(job) {
             return;
         }

@@ -3,7 +3,7 @@
 use super::error::PoolError;
 use super::job::JobRef;
 use super::sync::{AtomicU32, Mutex, Ordering, fence};
-use divvy::queue::Mpmc;
+use divvy::queue::{Mpmc, Worker};
 use divvy::storage::{Full, Heap};
 use std::sync::PoisonError;
 use std::task::Waker;
@@ -22,6 +22,9 @@ pub enum Priority {
     /// Before all that has not begun.
     High,
 }
+
+/// How many jobs a worker takes at once.
+const FEW: usize = 16;
 
 pub(super) struct Injector {
     /// By priority.
@@ -65,14 +68,53 @@ impl Injector {
             .find_map(|level| self.take(level))
     }
 
+    /// The next job as of `pop` with turn 1, and whether more of the same importance went to `worker`: at most a few,
+    /// and no more than one of `sharers` should have. `worker` is empty, and pops them in their order.
+    pub(super) fn pop_some(
+        &self,
+        worker: &Worker<'_, JobRef, Heap>,
+        sharers: usize,
+    ) -> (Option<JobRef>, bool) {
+        for level in [&self.levels[2], &self.levels[1], &self.levels[0]] {
+            if level.is_empty() {
+                continue;
+            }
+            let count = (level.len() / sharers).min(FEW).min(worker.spare_capacity());
+            if count < 2 {
+                match self.take(level) {
+                    Some(job) => return (Some(job), false),
+                    None => continue,
+                }
+            }
+            let mut few = [None; FEW];
+            let taken = level.pop_batch(count).zip(&mut few).map(|(job, place)| *place = Some(job)).count();
+            if taken == 0 {
+                continue;
+            }
+            self.left();
+            let mut more = false;
+            for job in few[1..taken].iter().rev().flatten() {
+                worker.push(*job).expect("there is room");
+                more = true;
+            }
+            return (few[0], more);
+        }
+        (None, false)
+    }
+
+    /// Something was taken out: who waits for room is told.
+    fn left(&self) {
+        // Ordering: SeqCst, with the fence in `wait_for_room`: who waits sees the room, or is seen here.
+        fence(Ordering::SeqCst);
+        if self.hopeful.load(Ordering::Relaxed) > 0 {
+            self.announce_room();
+        }
+    }
+
     fn take(&self, level: &Mpmc<JobRef, Heap>) -> Option<JobRef> {
         let job = level.pop();
         if job.is_some() {
-            // Ordering: SeqCst, with the fence in `wait_for_room`: who waits sees the room, or is seen here.
-            fence(Ordering::SeqCst);
-            if self.hopeful.load(Ordering::Relaxed) > 0 {
-                self.announce_room();
-            }
+            self.left();
         }
         job
     }

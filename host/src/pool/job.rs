@@ -170,6 +170,7 @@ where
     unsafe fn execute(header: NonNull<Header>, cx: &mut Context<'_>) {
         // SAFETY: the owner keeps the job until the latch is set.
         let job = unsafe { header.cast::<Self>().as_ref() };
+        cx.report();
         // SAFETY: who executes a job has it from its queue, so it is the only one to take the call.
         let call = job.call.with_mut(|call| unsafe { ManuallyDrop::take(&mut *call) });
         let result = catch_unwind(AssertUnwindSafe(|| call(cx)));

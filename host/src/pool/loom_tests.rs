@@ -6,11 +6,10 @@ use super::builder::work;
 use super::context::Context;
 use super::current;
 use super::injector::Priority;
-use super::promise::{Waiter, promise};
-use super::seat::Target;
+use super::promise::promise;
 use super::shared::{FINISH, Shared};
 use super::sync::{self, Ordering};
-use super::{Handle, Policy, Scope};
+use super::{Handle, Policy, Scope, waker};
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -177,6 +176,36 @@ fn loom_a_scope_outlives_its_tasks() {
     });
 }
 
+/// A thief reports several tasks of a scope at once, before it turns to another scope's, and not after the scope's end: the
+/// second scope may stand where the first one stood.
+#[test]
+fn loom_a_thief_reports_what_it_finished() {
+    model("tasks in a row", 1, || {
+        let pool = pool(Policy::Eager, 2, 1..2);
+        let calls = AtomicU32::new(0);
+        let call = || _ = calls.fetch_add(1, Ordering::Relaxed);
+        seated(&pool.0, |cx| {
+            cx.scope(|scope: &Scope<'_>| (0..2).for_each(|_| scope.spawn(|_| call())));
+            cx.scope(|scope: &Scope<'_>| scope.spawn(|_| call()));
+        });
+        assert_eq!(calls.into_inner(), 3);
+        close(pool);
+    });
+    model("scope in a task", 1, || {
+        let pool = pool(Policy::Eager, 2, 1..2);
+        let calls = AtomicU32::new(0);
+        let call = || _ = calls.fetch_add(1, Ordering::Relaxed);
+        seated(&pool.0, |cx| {
+            cx.scope(|outer: &Scope<'_>| {
+                outer.spawn(|_| call());
+                outer.spawn(|_| pool.0.run(|cx| cx.scope(|inner: &Scope<'_>| inner.spawn(|_| call()))));
+            });
+        });
+        assert_eq!(calls.into_inner(), 2);
+        close(pool);
+    });
+}
+
 /// A task is called once, and its result comes to who waits for it, however they meet.
 #[test]
 fn loom_a_handle_gets_the_result() {
@@ -217,9 +246,9 @@ fn loom_the_waiter_of_the_last_poll_is_woken() {
         let (task, job) = promise(|| 7);
         pool.0.push_or_wait(Priority::Normal, job);
         // SAFETY: the handle is this thread's.
-        let first = unsafe { task.wake_when_done(Waiter::Target(Target::Thread(sync::current()))) };
+        let first = unsafe { task.wake_when_done(waker::this_thread()) };
         // SAFETY: as above.
-        let second = unsafe { task.wake_when_done(Waiter::Target(Target::Thread(sync::current()))) };
+        let second = unsafe { task.wake_when_done(waker::this_thread()) };
         assert!(second || !first);
         assert_eq!(Handle { task }.join().unwrap(), 7);
         close(pool);

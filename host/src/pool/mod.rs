@@ -25,6 +25,7 @@ mod join;
 mod latch;
 #[cfg(all(test, divvy_loom))]
 mod loom_tests;
+mod open;
 mod par;
 mod pin;
 mod policy;
@@ -37,8 +38,10 @@ mod shutdown;
 mod sleep;
 mod spawn;
 mod stats;
+mod steal;
 mod sync;
 mod task;
+mod waker;
 
 pub use builder::Builder;
 pub use context::Context;

@@ -4,7 +4,6 @@
 use super::context::Context;
 use super::error::JoinError;
 use super::job::{Header, JobRef, Kind};
-use super::seat::Target;
 use super::sync::{AtomicU32, Frame, Ordering, UnsafeCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,20 +20,6 @@ const WAITER: u32 = 4;
 const QUEUE_LEFT: u32 = 8;
 /// The handle is gone.
 const HANDLE_LEFT: u32 = 16;
-
-pub(super) enum Waiter {
-    Waker(Waker),
-    Target(Target),
-}
-
-impl Waiter {
-    fn wake(self) {
-        match self {
-            Self::Waker(waker) => waker.wake(),
-            Self::Target(target) => target.wake(),
-        }
-    }
-}
 
 /// The handle's reference to a task. Its owner registers waiters and takes the result; anyone asks and cancels.
 pub(super) struct Promised<R>(NonNull<dyn Outcome<R>>);
@@ -95,7 +80,7 @@ impl<R> Promised<R> {
     /// # Safety
     ///
     /// The caller owns the handle, or has it for itself.
-    pub(super) unsafe fn wake_when_done(&self, waiter: Waiter) -> bool {
+    pub(super) unsafe fn wake_when_done(&self, waiter: Waker) -> bool {
         let outcome = self.outcome();
         let state = outcome.state();
         // Ordering: Acquire as in `is_done`; AcqRel below: the waiter goes over with its bit, and comes back with it.
@@ -141,7 +126,7 @@ fn leave(state: &AtomicU32, own: u32, other: u32) -> bool {
 /// What a handle sees of its task, whose call has no name.
 trait Outcome<R> {
     fn state(&self) -> &AtomicU32;
-    fn waiter(&self) -> &UnsafeCell<Option<Waiter>>;
+    fn waiter(&self) -> &UnsafeCell<Option<Waker>>;
     fn cancel(&self) -> bool;
     /// # Safety
     ///
@@ -156,7 +141,7 @@ struct Promise<F, R> {
     /// Of who took the call from `STARTED` on, of the handle from `DONE` on.
     stage: UnsafeCell<Stage<F, R>>,
     /// Of the handle without `WAITER`, of who sets `DONE` with it.
-    waiter: UnsafeCell<Option<Waiter>>,
+    waiter: UnsafeCell<Option<Waker>>,
     frame: Frame,
 }
 
@@ -208,7 +193,7 @@ where
     /// # Safety
     ///
     /// The caller `put` the result.
-    unsafe fn done(&self) -> Option<Waiter> {
+    unsafe fn done(&self) -> Option<Waker> {
         // Ordering: AcqRel: the result goes to the handle, the waiter comes here.
         let before = self.state.fetch_or(DONE, Ordering::AcqRel);
         // SAFETY: the bit was there, so the waiter is this thread's.
@@ -218,7 +203,8 @@ where
     /// # Safety
     ///
     /// As [`JobRef::execute`]; `header` is the first field of a `Self` that `promise` made.
-    unsafe fn execute(header: NonNull<Header>, _: &mut Context<'_>) {
+    unsafe fn execute(header: NonNull<Header>, cx: &mut Context<'_>) {
+        cx.report();
         let this = header.cast::<Self>();
         // SAFETY: the queue's reference, which is used up below.
         let promise = unsafe { this.as_ref() };
@@ -276,7 +262,7 @@ where
         &self.state
     }
 
-    fn waiter(&self) -> &UnsafeCell<Option<Waiter>> {
+    fn waiter(&self) -> &UnsafeCell<Option<Waker>> {
         &self.waiter
     }
 

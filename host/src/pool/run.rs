@@ -8,11 +8,9 @@ use super::job::StackJob;
 use super::latch::ThreadLatch;
 use super::seat::Seat;
 use super::shared::Shared;
-use super::sync::{self, Thread};
-use super::{Pool, sleep};
+use super::{Pool, sleep, sync, waker};
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
 
 impl Pool {
     /// Calls `call` as a worker, and returns what it does.
@@ -94,16 +92,10 @@ impl Shared {
 
     /// Queues a job; while there is no room, this thread sleeps (or works, if it is a worker of another pool).
     pub(super) fn push_or_wait(&self, priority: Priority, job: super::job::JobRef) {
-        struct Unpark(Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
         if self.injector.push(priority, job).is_err() {
-            let waker = Waker::from(Arc::new(Unpark(sync::current())));
+            let own = waker::this_thread();
             loop {
-                self.injector.wait_for_room(&waker);
+                self.injector.wait_for_room(&own);
                 if self.injector.push(priority, job).is_ok() {
                     break;
                 }

@@ -6,38 +6,24 @@ use super::context::Context;
 use super::current;
 use super::injector::Priority;
 use super::job::{Header, JobRef, Kind};
+use super::open::Open;
 use super::seat::Seat;
 use super::shared::Shared;
 use super::sleep::Goal;
-use super::sync::{AtomicIsize, Cell, Frame, Ordering};
-use super::task::Blocks;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where tasks are spawned that may borrow whatever outlives `'scope`; made by [`Pool::scope`].
 pub struct Scope<'scope> {
     shared: Arc<Shared>,
-    /// Where the scope was opened. Its occupant is the owner.
-    seat: *const Seat,
-    index: u32,
-    /// Tasks that the owner spawned, less those that it finished. The owner's.
-    own: Cell<isize>,
-    /// The same of all others, and what the owner carried over before it slept. The sum of both is what is open.
-    others: AtomicIsize,
-    /// What tasks use of the scope.
-    frame: Frame,
+    open: Open,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     _scope: PhantomData<fn(&'scope ()) -> &'scope ()>,
 }
-
-// SAFETY: `own` is touched by the owner alone: the occupant of `seat`, which `is_owner` tells apart.
-unsafe impl Sync for Scope<'_> {}
-// SAFETY: as above; a scope is reached through references only.
-unsafe impl Send for Scope<'_> {}
 
 impl Pool {
     /// Calls `body` as a worker, as [`Pool::run`] does, and waits for all tasks that it spawns.
@@ -82,11 +68,7 @@ impl Context<'_> {
     {
         let scope = Scope {
             shared: Arc::clone(self.shared),
-            seat: self.seat,
-            index: self.seat.index,
-            own: Cell::new(0),
-            others: AtomicIsize::new(0),
-            frame: Frame::new(),
+            open: Open::new(self.seat.index),
             panic: Mutex::new(None),
             _scope: PhantomData,
         };
@@ -117,59 +99,34 @@ impl<'scope> Scope<'scope> {
     {
         current::seat_in(&self.shared, |seat| match seat {
             Some(seat) => {
-                if ptr::eq(seat, self.seat) {
-                    self.own.set(self.own.get() + 1);
-                } else {
-                    // Ordering: Relaxed: the task that spawns this one is open, so the sum does not touch zero.
-                    self.others.fetch_add(1, Ordering::Relaxed);
-                }
-                let task = Task::put(self, Some(&seat.blocks), call);
-                if !seat.bulk.load(Ordering::Relaxed) {
-                    seat.bulk.store(true, Ordering::Relaxed);
-                }
-                match seat.worker().push(task) {
+                self.open.add(Some(seat.index));
+                let task = Task::reference(seat.blocks.put(Task::new(self, call)));
+                match seat.push_task(task) {
                     Ok(()) => self.shared.notify_unfenced(),
-                    // SAFETY: the task is in no queue.
-                    Err(full) => unsafe { full.0.execute(&mut Context::new(&self.shared, seat)) },
+                    Err(full) => {
+                        let mut cx = Context::new(&self.shared, seat);
+                        // SAFETY: the task is in no queue.
+                        unsafe { full.0.execute(&mut cx) };
+                        cx.report();
+                    }
                 }
             }
             None => {
-                self.others.fetch_add(1, Ordering::Relaxed);
-                self.shared.push_or_wait(Priority::Normal, Task::put(self, None, call));
+                self.open.add(None);
+                let task = Task::reference(self.shared.depot.put(Task::new(self, call)));
+                self.shared.push_or_wait(Priority::Normal, task);
             }
         });
-    }
-
-    /// One task ended, on the worker of `cx`. If it was the last one, the scope may be gone after this.
-    ///
-    /// # Safety
-    ///
-    /// `this` is alive: the task is counted.
-    unsafe fn finish(this: *const Self, cx: &Context<'_>) {
-        // SAFETY: the scope is alive until the count below is taken back.
-        let scope = unsafe { &*this };
-        scope.frame.touch();
-        if ptr::eq(cx.seat, scope.seat) {
-            scope.own.set(scope.own.get() - 1);
-            return;
-        }
-        let index = scope.index;
-        // Ordering: Release: what the task did is seen by the owner, which reads the count with Acquire. SeqCst, with
-        // `announce`: this thread sees that the owner wants to sleep, or the owner sees the count.
-        if scope.others.fetch_sub(1, Ordering::SeqCst) == 1 {
-            cx.shared.wake(index);
-        }
     }
 }
 
 impl Goal for Scope<'_> {
     fn is_reached(&self, _: &Shared, _: bool) -> bool {
-        self.own.get() + self.others.load(Ordering::Acquire) == 0
+        self.open.is_none()
     }
 
     fn announce(&self, _: &Arc<Shared>, _: &Seat) {
-        // What is open is in one word from now on, so that whoever finishes the last task knows.
-        self.others.fetch_add(self.own.take(), Ordering::SeqCst);
+        self.open.carry_over();
     }
 }
 
@@ -193,18 +150,24 @@ where
 {
     const KIND: Kind = Kind { execute: Self::execute, discard: None };
 
-    fn put(scope: &Scope<'scope>, blocks: Option<&Blocks>, call: F) -> JobRef {
-        let task = Blocks::put(blocks, Self { header: Header(&Self::KIND), scope, call });
+    fn new(scope: &Scope<'scope>, call: F) -> Self {
+        Self { header: Header(&Self::KIND), scope, call }
+    }
+
+    fn reference(this: NonNull<Self>) -> JobRef {
         // SAFETY: the header is the first field, and the task stays where it is until it is executed.
-        unsafe { JobRef::new(task.cast()) }
+        unsafe { JobRef::new(this.cast()) }
     }
 
     /// # Safety
     ///
-    /// As [`JobRef::execute`]; `header` is the first field of a `Self` that `put` made.
+    /// As [`JobRef::execute`]; `header` is the first field of a `Self` that was put into a block.
     unsafe fn execute(header: NonNull<Header>, cx: &mut Context<'_>) {
         // SAFETY: the task was put there, and is executed once.
-        let Self { scope, call, .. } = unsafe { Blocks::take(Some(&cx.seat.blocks), header.cast::<Self>()) };
+        let Self { scope, call, .. } = unsafe { cx.seat.blocks.take(header.cast::<Self>()) };
+        // SAFETY: the scope waits for this task.
+        let open = unsafe { &raw const (*scope).open };
+        cx.seat.finished.begin(open, |seat| cx.shared.wake(seat));
         {
             // SAFETY: the scope waits for this task.
             let scope = unsafe { &*scope };
@@ -213,6 +176,6 @@ where
             }
         }
         // SAFETY: the task is counted until now.
-        unsafe { Scope::finish(scope, cx) };
+        unsafe { cx.seat.finished.add(open, cx.seat.index, |seat| cx.shared.wake(seat)) };
     }
 }

@@ -6,12 +6,13 @@
 
 use super::forks::Forks;
 use super::job::JobRef;
-use super::shared::Shared;
+use super::open::Finished;
 use super::stats::Counts;
-use super::sync::{self, AtomicBool, AtomicU32, Cell, Mutex, Ordering, Thread, UnsafeCell};
-use super::task::Blocks;
+use super::steal::Thefts;
+use super::sync::{self, Apart, AtomicBool, AtomicU32, Cell, Mutex, Ordering, Thread, UnsafeCell};
+use super::task::{Blocks, Depot};
 use divvy::queue::{Deque, Stealer, Worker};
-use divvy::storage::Heap;
+use divvy::storage::{Full, Heap};
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, OnceLock, PoisonError};
 
@@ -22,29 +23,33 @@ const FREE: u32 = 1;
 /// A guest occupies it, and its thread sleeps on.
 const LENT: u32 = 2;
 
-/// One worker's place. Aligned so that two of them share no cache line, and no pair that is fetched together.
-#[repr(align(128))]
+/// One worker's place. What thieves look at comes first, apart from what the occupant writes all the time.
+#[repr(C, align(128))]
 pub(super) struct Seat {
-    /// The forks that the occupant has open.
-    pub(super) forks: Forks,
+    deque: Box<Deque<JobRef, Heap>>,
     /// The occupant spawns tasks in numbers: thieves take half of what is there.
     pub(super) bulk: AtomicBool,
     /// Who occupies the seat.
     state: AtomicU32,
     pub(super) index: u32,
+    thread: OnceLock<Thread>,
+    /// The guest's thread, once it wanted to sleep.
+    guest: Mutex<Option<Thread>>,
+    _apart: Apart,
     /// The occupant's end of `deque`.
     worker: UnsafeCell<ManuallyDrop<Worker<'static, JobRef, Heap>>>,
-    deque: Box<Deque<JobRef, Heap>>,
+    /// The forks that the occupant has open.
+    pub(super) forks: Forks,
+    /// Tasks of scopes that the occupant finished.
+    pub(super) finished: Finished,
     /// Free blocks for tasks, for the occupant.
     pub(super) blocks: Blocks,
+    pub(super) thefts: Thefts,
     pub(super) counts: Counts,
     pub(super) tick: Cell<u32>,
     pub(super) random: Cell<u64>,
     /// When the occupant last woke somebody because of a fork, in nanoseconds since the pool began.
     pub(super) woke_at: Cell<u64>,
-    thread: OnceLock<Thread>,
-    /// The guest's thread, once it wanted to sleep.
-    guest: Mutex<Option<Thread>>,
     introduced: Cell<bool>,
 }
 
@@ -55,26 +60,29 @@ unsafe impl Sync for Seat {}
 unsafe impl Send for Seat {}
 
 impl Seat {
-    pub(super) fn new(index: u32, capacity: usize) -> Self {
+    pub(super) fn new(index: u32, capacity: usize, depot: Arc<Depot>) -> Self {
         let deque = Box::new(Deque::with_capacity(capacity).expect("the builder validated the capacity"));
         let worker = deque.worker().expect("nobody else knows the deque");
         // SAFETY: the deque is boxed, so it stays where it is; `drop` ends the worker before the deque.
         let worker =
             unsafe { std::mem::transmute::<Worker<'_, JobRef, Heap>, Worker<'static, JobRef, Heap>>(worker) };
         Self {
-            forks: Forks::new(),
+            deque,
             bulk: AtomicBool::new(false),
             state: AtomicU32::new(HOME),
             index,
+            thread: OnceLock::new(),
+            guest: Mutex::new(None),
+            _apart: Apart,
             worker: UnsafeCell::new(ManuallyDrop::new(worker)),
-            deque,
-            blocks: Blocks::default(),
+            forks: Forks::new(),
+            finished: Finished::new(),
+            blocks: Blocks::new(depot),
+            thefts: Thefts::default(),
             counts: Counts::default(),
             tick: Cell::new(0),
             random: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (u64::from(index) + 1) << 17),
             woke_at: Cell::new(0),
-            thread: OnceLock::new(),
-            guest: Mutex::new(None),
             introduced: Cell::new(false),
         }
     }
@@ -88,6 +96,15 @@ impl Seat {
     pub(super) fn worker(&self) -> &Worker<'static, JobRef, Heap> {
         // SAFETY: the occupant calls this, and it is one thread; the reference does not leave it.
         self.worker.with(|worker| unsafe { &**worker })
+    }
+
+    /// Pushes a task that was spawned: there may be many of them.
+    #[inline]
+    pub(super) fn push_task(&self, task: JobRef) -> Result<(), Full<JobRef>> {
+        if !self.bulk.load(Ordering::Relaxed) {
+            self.bulk.store(true, Ordering::Relaxed);
+        }
+        self.worker().push(task)
     }
 
     /// Makes the oldest fork that nobody knows of public, or a few. `false` if there is none, or the deque is full.
@@ -157,22 +174,5 @@ impl Drop for Seat {
     fn drop(&mut self) {
         // SAFETY: dropped once, here, and before the deque that it points into.
         self.worker.with_mut(|worker| unsafe { ManuallyDrop::drop(&mut *worker) });
-    }
-}
-
-/// Whom to wake.
-pub(super) enum Target {
-    /// A thread that is no worker.
-    Thread(Thread),
-    /// Who occupies a seat.
-    Seat(Arc<Shared>, u32),
-}
-
-impl Target {
-    pub(super) fn wake(self) {
-        match self {
-            Self::Thread(thread) => thread.unpark(),
-            Self::Seat(shared, index) => shared.wake(index),
-        }
     }
 }

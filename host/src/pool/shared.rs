@@ -6,11 +6,11 @@ use super::error::PoolError;
 use super::injector::Injector;
 use super::job::JobRef;
 use super::seat::Seat;
-use super::sync::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use divvy::queue::Steal;
+use super::sync::{AtomicBool, AtomicU8, AtomicU32};
+use super::task::Depot;
 use divvy::sched::EventCount;
 use divvy::storage::Heap;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 /// How many jobs a worker takes from its own deque before it looks into the injector first.
@@ -26,6 +26,8 @@ pub(super) const DISCARD: u8 = 2;
 pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) seats: Box<[Seat]>,
+    /// Blocks for the tasks of scopes.
+    pub(super) depot: Arc<Depot>,
     pub(super) injector: Injector,
     pub(super) events: EventCount<Heap>,
     /// Low half: how many occupants sleep (or are about to). High half: how many look for work.
@@ -42,9 +44,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(policy: Policy, threads: usize, deque: usize, queue: usize) -> Result<Self, PoolError> {
+        let depot = Arc::new(Depot::default());
+        let seat = |index| Seat::new(index, deque, Arc::clone(&depot));
         Ok(Self {
             policy,
-            seats: (0..threads as u32).map(|index| Seat::new(index, deque)).collect(),
+            seats: (0..threads as u32).map(seat).collect(),
+            depot,
             injector: Injector::new(queue)?,
             events: EventCount::with_capacity(threads).map_err(|_| PoolError::NoThreads)?,
             idle: AtomicU32::new(0),
@@ -69,55 +74,18 @@ impl Shared {
         self.injector
             .pop_urgent()
             .or_else(|| seat.worker().pop())
-            .or_else(|| self.injector.pop(1))
+            .or_else(|| self.take_in(seat))
             .or_else(|| self.steal(seat))
     }
 
-    /// Looks at each other seat once, from a random one on, and again at those that were at it.
-    fn steal(&self, thief: &Seat) -> Option<JobRef> {
-        let count = self.seats.len();
-        if count == 1 {
-            return None;
+    /// The next job from outside. A few behind it of the same importance come to this worker's deque: they cost less
+    /// together, and others can take them from there.
+    fn take_in(&self, seat: &Seat) -> Option<JobRef> {
+        let (job, more) = self.injector.pop_some(seat.worker(), self.seats.len());
+        if more {
+            self.notify_unfenced();
         }
-        for _ in 0..2 {
-            let mut again = false;
-            let start = below(thief, count);
-            for index in (start..count).chain(0..start).filter(|&index| index != thief.index as usize) {
-                let victim = &self.seats[index];
-                if victim.stealer().is_empty() {
-                    continue;
-                }
-                thief.counts.attempts.add(1);
-                let taken = if victim.bulk.load(Ordering::Relaxed) {
-                    match victim.stealer().steal_half(thief.worker()) {
-                        Steal::Success((job, more)) => {
-                            thief.counts.stolen.add(u64::from(more));
-                            thief.bulk.store(true, Ordering::Relaxed);
-                            Steal::Success(job)
-                        }
-                        Steal::Empty => Steal::Empty,
-                        Steal::Retry => Steal::Retry,
-                    }
-                } else {
-                    victim.stealer().steal_one()
-                };
-                match taken {
-                    Steal::Success(job) => {
-                        // What was public is gone: the victim gives more, if it has more.
-                        victim.forks.ask();
-                        thief.counts.stolen.add(1);
-                        return Some(job);
-                    }
-                    Steal::Retry => again = true,
-                    Steal::Empty => {}
-                }
-            }
-            if !again {
-                return None;
-            }
-            std::hint::spin_loop();
-        }
-        None
+        job
     }
 
     /// Whether there is something in a queue.
@@ -129,14 +97,4 @@ impl Shared {
     pub(super) fn now(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
     }
-}
-
-/// A number below `count`, from the seat's own generator (xorshift: it only has to spread the thieves).
-fn below(seat: &Seat, count: usize) -> usize {
-    let mut x = seat.random.get();
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    seat.random.set(x);
-    (((x >> 32) * count as u64) >> 32) as usize
 }

@@ -57,34 +57,43 @@ impl Goal for Closing {
     const HOME: bool = true;
 }
 
+fn pause() {
+    for _ in 0..PAUSES {
+        std::hint::spin_loop();
+    }
+}
+
 impl Shared {
     /// Works on whatever there is until the goal is reached.
     pub(super) fn work_until<G: Goal>(self: &Arc<Self>, cx: &mut Context<'_>, goal: &G) {
         while !goal.is_reached(self, false) {
-            match self.find(cx) {
-                Some(job) => cx.execute(job),
-                // What was queued before the end of the pool was said is visible only now.
-                None if goal.is_reached(self, true) => {
-                    if !G::HOME || !self.has_work() {
-                        return;
-                    }
-                }
-                None => self.idle(cx, goal),
+            if let Some(job) = self.find(cx) {
+                cx.go_on_with(job);
+                continue;
+            }
+            cx.report();
+            // What was queued before the end of the pool was said is visible only now.
+            if !goal.is_reached(self, true) {
+                self.idle(cx, goal);
+            } else if !G::HOME || !self.has_work() {
+                return;
             }
         }
+        cx.report();
     }
 
     /// Looks, naps and sleeps until there may be work, or the goal may be reached.
     fn idle<G: Goal>(self: &Arc<Self>, cx: &mut Context<'_>, goal: &G) {
         let seat = cx.seat();
         self.idle.fetch_add(LOOKER, Ordering::SeqCst);
+        while self.rests(seat) && self.injector.is_empty() && !goal.is_reached(self, false) {
+            pause();
+        }
         for look in 0..LOOKS {
             if look >= FEW_LOOKS && self.nobody_works() {
                 break;
             }
-            for _ in 0..PAUSES {
-                std::hint::spin_loop();
-            }
+            pause();
             if goal.is_reached(self, false) {
                 self.idle.fetch_sub(LOOKER, Ordering::SeqCst);
                 return;
@@ -106,7 +115,7 @@ impl Shared {
             self.wake_one();
         }
         if let Some(job) = job {
-            cx.execute(job);
+            cx.go_on_with(job);
         }
     }
 

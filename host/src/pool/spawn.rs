@@ -6,11 +6,11 @@ use super::context::Context;
 use super::current;
 use super::error::JoinError;
 use super::injector::Priority;
-use super::promise::{Promised, Waiter, promise, promise_if};
-use super::seat::{Seat, Target};
+use super::promise::{Promised, promise, promise_if};
+use super::seat::Seat;
 use super::shared::Shared;
 use super::sleep::Goal;
-use super::sync;
+use super::{sync, waker};
 use divvy::storage::Full;
 use std::fmt;
 use std::future::Future;
@@ -52,7 +52,7 @@ impl Pool {
     {
         let (task, job) = promise(call);
         current::seat_in(&self.shared, |seat| match seat {
-            Some(seat) => match seat.worker().push(job) {
+            Some(seat) => match seat.push_task(job) {
                 Ok(()) => self.shared.notify_unfenced(),
                 // SAFETY: the job is in no queue.
                 Err(full) => unsafe { full.0.execute(&mut Context::new(&self.shared, seat)) },
@@ -142,9 +142,10 @@ impl<R> Handle<R> {
     pub fn join(self) -> Result<R, JoinError> {
         current::newest(|newest| match newest {
             Some((shared, seat)) => shared.work_until(&mut Context::new(shared, seat), &self),
+            None if self.task.is_done() => {}
             None => {
                 // SAFETY: this owns the handle.
-                unsafe { self.task.wake_when_done(Waiter::Target(Target::Thread(sync::current()))) };
+                unsafe { self.task.wake_when_done(waker::this_thread()) };
                 while !self.task.is_done() {
                     sync::park();
                 }
@@ -172,7 +173,7 @@ impl<R> Goal for Handle<R> {
 
     fn announce(&self, shared: &Arc<Shared>, seat: &Seat) {
         // SAFETY: a handle is a goal in `join` only, which owns it.
-        unsafe { self.task.wake_when_done(Waiter::Target(Target::Seat(Arc::clone(shared), seat.index))) };
+        unsafe { self.task.wake_when_done(waker::occupant(shared, seat.index)) };
     }
 }
 
@@ -184,7 +185,7 @@ impl<R> Future for Handle<R> {
     /// If it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         // SAFETY: who polls has the handle for itself.
-        if !self.task.is_done() && !unsafe { self.task.wake_when_done(Waiter::Waker(cx.waker().clone())) } {
+        if !self.task.is_done() && !unsafe { self.task.wake_when_done(cx.waker().clone()) } {
             return Poll::Pending;
         }
         // SAFETY: as above.

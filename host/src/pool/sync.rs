@@ -54,6 +54,12 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// What comes after this in a struct (`repr(C)`) shares no cache line with what is before it, and no pair that is fetched
+/// together.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Apart;
+
 /// A `const fn`, except under loom, whose atomics are made at run time.
 #[cfg(not(divvy_loom))]
 macro_rules! const_fn {

@@ -108,3 +108,30 @@ fn what_is_urgent_does_not_wait_for_a_workers_own_tasks() {
     handles.join().unwrap().into_iter().for_each(|handle| handle.join().unwrap());
     assert_eq!(*order.lock().unwrap(), [Priority::High, Priority::Normal]);
 }
+
+/// A worker takes several tasks from outside at once: it keeps to their order all the same, and others may take them over.
+#[test]
+fn tasks_from_outside_begin_in_their_order_and_do_not_wait_for_each_other() {
+    let pool = Pool::new(1).unwrap();
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (release, held) = mpsc::channel::<()>();
+    drop(pool.spawn(move || held.recv().unwrap()));
+    // Fewer than it takes for the worker to look for what is less important first.
+    for number in 0..40 {
+        let order = Arc::clone(&order);
+        drop(pool.spawn(move || order.lock().unwrap().push(number)));
+    }
+    release.send(()).unwrap();
+    drop(pool);
+    assert!(order.lock().unwrap().iter().copied().eq(0..40));
+
+    // Each of these waits for the one after it.
+    let pool = Pool::new(8).unwrap();
+    let (mut ends, gate) = (Vec::new(), Arc::new(std::sync::Barrier::new(9)));
+    for _ in 0..8 {
+        let gate = Arc::clone(&gate);
+        ends.push(pool.spawn(move || _ = gate.wait()));
+    }
+    gate.wait();
+    ends.into_iter().for_each(|end| end.join().unwrap());
+}

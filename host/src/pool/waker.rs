@@ -1,0 +1,28 @@
+//! How to wake somebody who waits for a task, or for room.
+
+use super::shared::Shared;
+use super::sync::{self, Thread};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+/// Wakes the current thread, which is no worker.
+pub(super) fn this_thread() -> Waker {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    Waker::from(Arc::new(Unpark(sync::current())))
+}
+
+/// Wakes whoever occupies a seat.
+pub(super) fn occupant(shared: &Arc<Shared>, index: u32) -> Waker {
+    struct Occupant(Arc<Shared>, u32);
+    impl Wake for Occupant {
+        fn wake(self: Arc<Self>) {
+            self.0.wake(self.1);
+        }
+    }
+    Waker::from(Arc::new(Occupant(Arc::clone(shared), index)))
+}

@@ -17,6 +17,10 @@ const HEAD: u32 = 1 << 31;
 pub(super) const LANE_BITS: u32 = 4;
 const LANES: usize = 1 << LANE_BITS;
 
+/// A slot of level 0 has no more lanes than 2 to the power of this: to look for one that is not empty costs more than it
+/// saves where there are few timers to a lane.
+const FIRING_LANE_BITS: u32 = 2;
+
 /// A timer, or a place for one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node<T> {
@@ -39,15 +43,18 @@ impl<T> Node<T> {
 /// As many sets of timers as there are slots.
 ///
 /// A slot has several lists, its lanes; which of them a node is in, its number tells. Whoever moves a slot walks all its
-/// lanes at once, as the next node is found only by way of the one before it: so the processor waits for one node of each
-/// lane at a time, not for one node. Slots of level 0 have their nodes in one lane, whose nodes were just moved there.
+/// lanes at once, and whoever fires one takes from its lanes in turn, as the next node is found only by way of the one
+/// before it: so the processor waits for one node of each lane at a time, not for one node.
 pub(super) struct Lists<T, S: Shape> {
-    /// The first node of each lane, or `NONE`. The lanes of a slot are side by side.
+    /// The first node of each lane of each slot, or `NONE`: all slots' first lanes, then all their second ones.
     heads: S::Heads,
     nodes: S::Slots<Node<T>>,
-    /// A slot has 2 to the power of this.
-    lane_bits: u32,
-    lane_mask: u32,
+    /// The number of a slot's last lane, which is a mask as well.
+    last_lane: u32,
+    /// The same for slots of level 0.
+    last_firing_lane: u32,
+    /// Which lane is fired from next, unless it is empty; the other bits mean nothing.
+    firing_lane: u32,
     /// The next node that will be used; beyond the nodes if there is none.
     free: u32,
     len: u32,
@@ -60,8 +67,10 @@ impl<T, S: Shape> Lists<T, S> {
         Self {
             heads,
             nodes,
-            lane_bits,
-            lane_mask: (1 << lane_bits) - 1,
+            last_lane: (1 << lane_bits) - 1,
+            last_firing_lane: (1 << if lane_bits < FIRING_LANE_BITS { lane_bits } else { FIRING_LANE_BITS })
+                - 1,
+            firing_lane: 0,
             free: 0,
             len: 0,
             occupied: SlotSet::new(),
@@ -102,8 +111,8 @@ impl<T, S: Shape> Lists<T, S> {
     #[inline]
     fn push(&mut self, cursor: u64, tick: u64, index: u32) {
         let slot = slot_from::<S>(cursor, tick);
-        let lane = if slot < S::DIGITS { 0 } else { index & self.lane_mask };
-        let head = slot << self.lane_bits | lane as usize;
+        let lane = index & if slot < S::DIGITS { self.last_firing_lane } else { self.last_lane };
+        let head = slot + lane as usize * S::SLOTS;
         let first = mem::replace(&mut self.heads.borrow_mut()[head], index);
         let node = &mut self.nodes[index as usize];
         node.tick = tick;
@@ -131,33 +140,48 @@ impl<T, S: Shape> Lists<T, S> {
             let head = (previous & !HEAD) as usize;
             self.heads.borrow_mut()[head] = next;
             if next == NONE {
-                self.leave(head >> self.lane_bits);
+                self.leave(head % S::SLOTS, self.last_lane);
             }
         }
         Some(item)
     }
 
-    /// Takes a timer out of `slot`, which is of level 0: it, and whether it was the only one.
+    /// Takes a timer out of `slot`, which is of level 0: it, and whether it was the last.
     #[inline]
     pub(super) fn pop(&mut self, slot: usize) -> Option<(T, bool)> {
-        let head = slot << self.lane_bits;
-        let index = self.heads.borrow()[head];
+        let mut lane = self.firing_lane & self.last_firing_lane;
+        let mut head = slot + lane as usize * S::SLOTS;
+        let mut index = self.heads.borrow()[head];
+        if index == NONE {
+            for _ in 0..self.last_firing_lane {
+                lane = (lane + 1) & self.last_firing_lane;
+                head = slot + lane as usize * S::SLOTS;
+                index = self.heads.borrow()[head];
+                if index != NONE {
+                    break;
+                }
+            }
+        }
+        self.firing_lane = lane + 1;
         let node = self.nodes.get_mut(index as usize)?;
         let (next, item) = (node.next, node.item.take()?);
         self.release(index);
         self.heads.borrow_mut()[head] = next;
-        match self.nodes.get_mut(next as usize) {
-            Some(node) => node.previous = HEAD | head as u32,
-            None => self.occupied.remove(slot),
-        }
-        Some((item, next == NONE))
+        let emptied = match self.nodes.get_mut(next as usize) {
+            Some(node) => {
+                node.previous = HEAD | head as u32;
+                false
+            }
+            None => self.leave(slot, self.last_firing_lane),
+        };
+        Some((item, emptied))
     }
 
     /// Moves up to `most` timers of `slot`, which is at `cursor`, to slots of lower levels: how many, and whether it is
     /// empty now.
     #[inline]
     pub(super) fn drain(&mut self, slot: usize, cursor: u64, most: u32) -> (u32, bool) {
-        match self.lane_bits {
+        match self.last_lane {
             0 => self.drain_lanes::<1>(slot, cursor, most),
             _ => self.drain_lanes::<LANES>(slot, cursor, most),
         }
@@ -166,7 +190,9 @@ impl<T, S: Shape> Lists<T, S> {
     #[inline]
     fn drain_lanes<const N: usize>(&mut self, slot: usize, cursor: u64, most: u32) -> (u32, bool) {
         let mut at = [NONE; N];
-        at.copy_from_slice(self.lanes(slot));
+        for (at, first) in at.iter_mut().zip(self.lanes(slot)) {
+            *at = *first;
+        }
         let mut read = [(0, NONE); N];
         let (mut moved, mut any) = (0, true);
         while any && moved < most {
@@ -186,19 +212,19 @@ impl<T, S: Shape> Lists<T, S> {
                 }
             }
         }
-        let head = slot << self.lane_bits;
-        for (head, first) in (head..).zip(at) {
+        for (head, first) in (slot..).step_by(S::SLOTS).zip(at) {
             self.heads.borrow_mut()[head] = first;
             if let Some(node) = self.nodes.get_mut(first as usize) {
                 node.previous = HEAD | head as u32;
             }
         }
-        (moved, self.leave(slot))
+        (moved, self.leave(slot, self.last_lane))
     }
 
-    /// Notes that `slot` holds no timers, if that is so: whether.
-    fn leave(&mut self, slot: usize) -> bool {
-        let empty = self.lanes(slot).iter().all(|first| *first == NONE);
+    /// Notes that `slot`, whose last lane is `last`, holds no timers, if that is so: whether.
+    #[inline]
+    fn leave(&mut self, slot: usize, last: u32) -> bool {
+        let empty = (0..=last as usize).all(|lane| self.heads.borrow()[slot + lane * S::SLOTS] == NONE);
         if empty {
             self.occupied.remove(slot);
         }
@@ -226,24 +252,26 @@ impl<T, S: Shape> Lists<T, S> {
         earliest
     }
 
-    fn lanes(&self, slot: usize) -> &[u32] {
-        &self.heads.borrow()[slot << self.lane_bits..(slot + 1) << self.lane_bits]
+    /// The first node of each lane of `slot`.
+    fn lanes(&self, slot: usize) -> impl Iterator<Item = &u32> {
+        self.heads.borrow()[slot..].iter().step_by(S::SLOTS)
     }
 
     /// Panics where the lists are not what they should be.
     #[cfg(test)]
     pub(super) fn check(&self, cursor: u64) {
         let mut live = 0;
-        for slot in 0..self.heads.borrow().len() >> self.lane_bits {
+        for slot in 0..S::SLOTS {
             let mut filled = false;
-            for (lane, first) in self.lanes(slot).iter().enumerate() {
-                let head = slot << self.lane_bits | lane;
+            for (lane, first) in self.lanes(slot).enumerate() {
+                let head = slot + lane * S::SLOTS;
                 let (mut at, mut previous) = (*first, HEAD | head as u32);
                 while at != NONE {
                     let node = &self.nodes[at as usize];
                     assert!(node.item.is_some() && node.previous == previous);
                     assert!(
-                        lane == if slot < S::DIGITS { 0 } else { at as usize & ((1 << self.lane_bits) - 1) }
+                        lane as u32
+                            == at & if slot < S::DIGITS { self.last_firing_lane } else { self.last_lane }
                     );
                     assert!(node.tick >= cursor && slot_of::<S>(level_of_slot::<S>(slot), node.tick) == slot);
                     (previous, at, filled, live) = (at, node.next, true, live + 1);

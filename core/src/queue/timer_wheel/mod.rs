@@ -111,7 +111,7 @@ pub struct TimerWheel<T, S: Shape> {
     cursor: u64,
     /// The latest `now`.
     latest: Instant,
-    /// Before it there is nothing to do.
+    /// Before it there is nothing to do; [`Instant::ZERO`] unless it is later than `latest`.
     wake: Instant,
     ticks: Ticks,
 }
@@ -165,14 +165,11 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// [`Full`] gives the item back; nothing changed.
     #[inline]
     pub fn insert(&mut self, deadline: Instant, item: T) -> Result<TimerId, Full<T>> {
-        if self.lists.len() == 0 {
-            self.jump();
+        if self.lists.len() == 0 || deadline < self.wake {
+            self.expect(deadline);
         }
         let tick = self.ticks.first_from(deadline).max(self.cursor);
         let (slot, generation) = self.lists.insert(self.cursor, tick, item)?;
-        if deadline < self.wake {
-            self.wake = self.wake.min(self.ticks.start(tick));
-        }
         Ok(TimerId { slot, generation })
     }
 
@@ -186,8 +183,11 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// Takes the next timer that is due. Call it until it answers `None`.
     #[inline]
     pub fn expire(&mut self, now: Instant) -> Option<T> {
-        self.latest = self.latest.max(now);
-        if self.latest < self.wake { None } else { self.next_due() }
+        if now < self.wake {
+            self.pass(now);
+            return None;
+        }
+        self.next_due(now)
     }
 
     /// Like [`expire`](Self::expire), in at most `steps` steps (of one at least): for callers who may not work longer
@@ -196,22 +196,47 @@ impl<T, S: Shape> TimerWheel<T, S> {
     /// A step moves one timer to a slot of a lower level. Firing is not counted, as it looks at one timer.
     #[inline]
     pub fn advance(&mut self, now: Instant, steps: u32) -> Advance<T> {
-        self.latest = self.latest.max(now);
-        if self.latest < self.wake { Advance::Done } else { self.turn(steps.max(1)) }
+        if now < self.wake {
+            self.pass(now);
+            return Advance::Done;
+        }
+        self.turn(now, steps.max(1))
     }
 
-    /// Moves the cursor to the latest `now` where nothing is in the way.
-    #[cold]
-    fn jump(&mut self) {
-        self.floor = 0;
-        self.cursor = self.cursor.max(self.ticks.of(self.latest));
+    /// Notes what time it is.
+    // A branch, as a maximum would wait for what the last call wrote.
+    #[inline]
+    fn pass(&mut self, now: Instant) {
+        if now > self.latest {
+            self.latest = now;
+        }
+    }
+
+    /// What `wake` should be if `tick` is the first at which there is something to do.
+    #[inline]
+    fn due_from(&self, tick: u64) -> Instant {
+        let start = self.ticks.start(tick);
+        if start > self.latest { start } else { Instant::ZERO }
+    }
+
+    /// Prepares for a timer that is the first or the next.
+    // Out of line, as most are neither.
+    #[inline(never)]
+    fn expect(&mut self, deadline: Instant) {
+        if self.lists.len() == 0 {
+            // Nothing is in the way up to the latest `now`.
+            self.floor = 0;
+            self.cursor = self.cursor.max(self.ticks.of(self.latest));
+        }
+        let tick = self.ticks.first_from(deadline).max(self.cursor);
+        self.wake = self.wake.min(self.due_from(tick));
     }
 
     // Out of line, so that what is in line is the answer that nothing is due.
     #[inline(never)]
-    fn next_due(&mut self) -> Option<T> {
+    fn next_due(&mut self, now: Instant) -> Option<T> {
         loop {
-            match self.turn(u32::MAX) {
+            match self.turn(now, u32::MAX) {
                 Advance::Expired(item) => return Some(item),
                 Advance::Done => return None,
                 Advance::More => {}
@@ -221,7 +246,9 @@ impl<T, S: Shape> TimerWheel<T, S> {
 
     /// Does what is to be done until a timer fires, nothing is due, or the steps are used up.
     #[inline]
-    fn turn(&mut self, mut steps: u32) -> Advance<T> {
+    fn turn(&mut self, now: Instant, mut steps: u32) -> Advance<T> {
+        self.pass(now);
+        self.wake = Instant::ZERO;
         loop {
             while self.floor > 0 {
                 if steps == 0 {
@@ -234,8 +261,9 @@ impl<T, S: Shape> TimerWheel<T, S> {
                 return Advance::Done;
             };
             let start = start_of::<S>(slot, self.cursor);
-            self.wake = self.ticks.start(start);
-            if self.wake > self.latest {
+            let due = self.ticks.start(start);
+            if due > self.latest {
+                self.wake = due;
                 // Nothing is in the way up to now: what is inserted next goes to a lower level.
                 self.cursor = self.cursor.max(self.ticks.of(self.latest));
                 return Advance::Done;
@@ -248,7 +276,7 @@ impl<T, S: Shape> TimerWheel<T, S> {
             let Some((item, emptied)) = self.lists.pop(slot) else { return Advance::Done };
             if emptied {
                 self.wake = match self.lists.first_slot() {
-                    Some(next) => self.ticks.start(start_of::<S>(next, start)),
+                    Some(next) => self.due_from(start_of::<S>(next, start)),
                     None => Instant::MAX,
                 };
             }

@@ -19,6 +19,8 @@ enum Step {
     Cancel(usize),
     /// All that is due after so many nanoseconds.
     Expire(u64),
+    /// One that is due after so many nanoseconds; then all others, by a clock that went back so far.
+    ExpireOne(u64, u64),
     /// In pieces of so many steps, with an insertion after each.
     Advance(u64, u32),
     Back(u64),
@@ -42,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0usize..1_000).prop_map(Step::Cancel),
         4 => near().prop_map(Step::Expire),
         1 => distance().prop_map(Step::Expire),
+        1 => (near(), near()).prop_map(|(nanos, back)| Step::ExpireOne(nanos, back)),
         2 => (near(), 1u32..5).prop_map(|(nanos, steps)| Step::Advance(nanos, steps)),
         1 => distance().prop_map(Step::Back),
     ]
@@ -156,6 +159,15 @@ fn agrees_with_a_sorted_map<S: Shape>(
                 model.latest = model.latest.saturating_add(nanos);
                 while let Some(item) = wheel.expire(Instant::from_nanos(model.latest)) {
                     model.expired(item)?;
+                }
+                prop_assert!(!model.due(), "one is late");
+            }
+            Step::ExpireOne(nanos, back) => {
+                model.latest = model.latest.saturating_add(nanos);
+                let mut now = model.latest;
+                while let Some(item) = wheel.expire(Instant::from_nanos(now)) {
+                    model.expired(item)?;
+                    now = model.latest.saturating_sub(back);
                 }
                 prop_assert!(!model.due(), "one is late");
             }

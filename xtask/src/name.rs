@@ -8,6 +8,7 @@ pub(crate) const TEST: &str = "test";
 pub(crate) const DOCTEST: &str = "doctest";
 pub(crate) const BENCH: &str = "bench";
 pub(crate) const LOOM: &str = "loom";
+pub(crate) const TSAN: &str = "tsan";
 pub(crate) const DIGESTS: &str = "digests";
 pub(crate) const EXAMPLE: &str = "example";
 pub(crate) const DOCS: &str = "docs";

@@ -12,7 +12,11 @@ use crate::toolchain::Toolchain;
 /// `--list`.
 pub(crate) fn list() {
     for step in &STEPS {
-        let quick = if step.quick { "quick" } else { "" };
+        let quick = match step {
+            Step { named: true, .. } => "named",
+            Step { quick: true, .. } => "quick",
+            _ => "",
+        };
         let uses =
             if step.after.is_empty() { String::new() } else { format!("; uses {}", step.after.join(", ")) };
         println!("{:12} {quick:5}  {}{uses}", step.name, step.about);

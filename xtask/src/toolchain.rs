@@ -25,6 +25,9 @@ pub(crate) const THUMBV8M: &str = "thumbv8m.main-none-eabi";
 pub(crate) const RISCV32: &str = "riscv32imac-unknown-none-elf";
 pub(crate) const WASM32: &str = "wasm32-unknown-unknown";
 
+/// The one machine that ThreadSanitizer runs on here; cargo's `-Zbuild-std` wants it named.
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
 /// Every target that is not this machine; `rust-toolchain.toml` names the same ones.
 pub(crate) const TARGETS: [&str; 5] = [RISCV32, THUMBV6M, THUMBV7EM, THUMBV8M, WASM32];
 
@@ -109,14 +112,43 @@ impl Toolchain {
                     .args([subcommand, "--target", target, build_std(library)])
                     .env("RUSTC_BOOTSTRAP", "1")
             }
-            (Compiler::Debian, _) => without_outer_flags(Run::new(DEBIAN_CARGO))
-                .env_remove("RUSTUP_TOOLCHAIN")
+            (Compiler::Debian, _) => debian_cargo()
                 .args([subcommand, "--target", target, build_std(library)])
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("RUSTC", DEBIAN_RUSTC)
-                .env("RUSTDOC", DEBIAN_RUSTDOC),
+                .env("RUSTC_BOOTSTRAP", "1"),
         };
         Ok(run.env("CARGO_TARGET_DIR", self.base_dir(layout, target, library)?))
+    }
+
+    /// `cargo SUBCOMMAND` for this machine, with ThreadSanitizer in all code, the standard library's too. What reports is
+    /// the library that rustup's toolchain brings; it does for another compiler of the same LLVM as well.
+    pub(crate) fn instrumented(&self, layout: &Layout, subcommand: &str) -> Result<Run, String> {
+        let sysroot = self.sysroot.as_deref().ok_or("there is no rustc")?;
+        let runtime = tsan_runtime(sysroot).ok_or_else(|| {
+            format!(
+                "the active toolchain has no ThreadSanitizer for {HOST}: there is no librustc-*_rt.tsan.a in {}\n  \
+                 rustup's toolchains for that machine bring it",
+                target_lib(sysroot, HOST).display()
+            )
+        })?;
+        let run = match (has_source(sysroot), &self.debian) {
+            (true, _) => without_outer_flags(Run::new("cargo")),
+            (false, Ok(())) => debian_cargo(),
+            (false, Err(why)) => {
+                return Err(format!(
+                    "nothing here builds the standard library: the active toolchain has no source of it, and Debian's \
+                     compiler is not usable ({why})\n  `rustup component add rust-src` adds the first, `cargo xtask setup` \
+                     the second"
+                ));
+            }
+        };
+        // It must come before the libraries that it stands in front of, and whole.
+        let runtime = format!("-Wl,--whole-archive,{},--no-whole-archive", runtime.display());
+        let flags = format!("-Zsanitizer=thread -Zexternal-clangrt -Zpre-link-arg={runtime}");
+        Ok(run
+            .args([subcommand, "--target", HOST, "-Zbuild-std=std,panic_unwind,test"])
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", flags)
+            .env("CARGO_TARGET_DIR", layout.target.join("tsan")))
     }
 
     /// The folder below which `cargo` puts what it builds for `target`.
@@ -146,16 +178,34 @@ fn build_std(library: Library) -> &'static str {
     }
 }
 
+fn debian_cargo() -> Run {
+    without_outer_flags(Run::new(DEBIAN_CARGO))
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env("RUSTC", DEBIAN_RUSTC)
+        .env("RUSTDOC", DEBIAN_RUSTDOC)
+}
+
 fn without_outer_flags(run: Run) -> Run {
     // The toolchain that the user chose by `cargo +… xtask` is the active one.
     env::about_compiling().filter(|&name| name != "RUSTUP_TOOLCHAIN").fold(run, Run::env_remove)
 }
 
 fn has_target(sysroot: &Path, target: &str) -> bool {
-    let Ok(files) = std::fs::read_dir(sysroot.join("lib/rustlib").join(target).join("lib")) else {
+    let Ok(files) = std::fs::read_dir(target_lib(sysroot, target)) else {
         return false;
     };
     files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+fn target_lib(sysroot: &Path, target: &str) -> PathBuf {
+    sysroot.join("lib/rustlib").join(target).join("lib")
+}
+
+/// Its name has the toolchain's channel in it.
+fn tsan_runtime(sysroot: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(target_lib(sysroot, HOST)).ok()?;
+    let is_it = |name: &str| name.starts_with("librustc-") && name.ends_with("_rt.tsan.a");
+    files.flatten().find(|file| file.file_name().to_str().is_some_and(is_it)).map(|file| file.path())
 }
 
 fn has_source(sysroot: &Path) -> bool {
@@ -260,6 +310,25 @@ mod tests {
         std::fs::write(source.join("Cargo.toml"), "").unwrap();
         let line = active.cargo(&layout(), "build", WASM32, Library::SharedStd).unwrap().line();
         assert!(line.contains("-Zbuild-std") && line.contains("RUSTC_BOOTSTRAP=1"), "{line}");
+        std::fs::remove_dir_all(sysroot).unwrap();
+    }
+
+    #[test]
+    fn whoever_has_the_sanitizer_and_the_librarys_source_builds_with_both() {
+        let sysroot = std::env::temp_dir().join(format!("xtask-tsan-{}", std::process::id()));
+        let mut here = Toolchain { sysroot: Some(sysroot.clone()), debian: Err("no /usr/bin/rustc".into()) };
+        let error = |here: &Toolchain| here.instrumented(&layout(), "test").unwrap_err();
+        assert!(error(&here).contains("no ThreadSanitizer"), "{}", error(&here));
+        std::fs::create_dir_all(target_lib(&sysroot, HOST)).unwrap();
+        std::fs::write(target_lib(&sysroot, HOST).join("librustc-stable_rt.tsan.a"), "").unwrap();
+        for part in ["rustup component add rust-src", "cargo xtask setup", "no /usr/bin/rustc"] {
+            assert!(error(&here).contains(part), "{}", error(&here));
+        }
+        here.debian = Ok(());
+        let line = here.instrumented(&layout(), "test").unwrap().line();
+        for part in ["/usr/bin/cargo test", "-Zsanitizer=thread", "rt.tsan.a", "-Zbuild-std", "target/tsan"] {
+            assert!(line.contains(part), "{line}");
+        }
         std::fs::remove_dir_all(sysroot).unwrap();
     }
 

@@ -87,7 +87,7 @@ pub(super) fn keep_digests(work: &Work<'_>, output: &str) -> Outcome {
 }
 
 /// How many tests the closing lines of cargo's or nextest's runs say have passed.
-fn passed_in(output: &str) -> u64 {
+pub(super) fn passed_in(output: &str) -> u64 {
     let count = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let at = words.iter().position(|word| word.trim_end_matches([',', ';']) == "passed")?;

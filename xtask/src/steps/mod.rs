@@ -7,6 +7,7 @@ mod cross;
 mod docs;
 mod firmware;
 mod host;
+mod tsan;
 
 use crate::layout::Layout;
 use crate::name;
@@ -67,21 +68,23 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// Part of `--quick`: takes nothing but the host's toolchain.
     pub(crate) quick: bool,
+    /// Only run when `--only` names it: it takes longer than all others together may.
+    pub(crate) named: bool,
     /// Steps whose results it uses; `--only` takes them along.
     pub(crate) after: &'static [&'static str],
     pub(crate) run: fn(&Work<'_>) -> Outcome,
 }
 
 const fn quick(name: &'static str, about: &'static str, run: fn(&Work<'_>) -> Outcome) -> Step {
-    Step { name, about, quick: true, after: &[], run }
+    Step { name, about, quick: true, named: false, after: &[], run }
 }
 
 const fn full(name: &'static str, about: &'static str, run: fn(&Work<'_>) -> Outcome) -> Step {
-    Step { name, about, quick: false, after: &[], run }
+    Step { name, about, quick: false, named: false, after: &[], run }
 }
 
 /// All of them.
-pub(crate) static STEPS: [Step; 22] = [
+pub(crate) static STEPS: [Step; 23] = [
     quick(name::FMT, "every workspace is formatted", checks::fmt),
     full(name::DENY, "licences, sources and bans of all dependencies", checks::deny),
     quick(name::CLIPPY, "clippy, warnings as errors, with each feature set of the core", checks::clippy),
@@ -90,6 +93,7 @@ pub(crate) static STEPS: [Step; 22] = [
     quick(name::RUSTDOC, "the documentation, warnings as errors", checks::rustdoc),
     full(name::BENCH, "the bench compiles", checks::bench),
     full(name::LOOM, "the lock-free parts under every interleaving", host::loom),
+    Step { named: true, ..full(name::TSAN, "what threads share, under ThreadSanitizer", tsan::tsan) },
     quick(name::DIGESTS, "the scenarios' digests on the host", host::digests),
     full(name::EXAMPLE, "the README's first command", host::example),
     full(name::DOCS, "the documents show what the commands print", docs::docs),
@@ -126,7 +130,7 @@ pub(crate) fn select(only: &[String], quick: bool) -> Result<Vec<&'static Step>,
         }
     }
     let all = only.is_empty();
-    let chosen = |step: &&Step| (all && (step.quick || !quick)) || wanted.contains(&step.name);
+    let chosen = |step: &&Step| (all && !step.named && (step.quick || !quick)) || wanted.contains(&step.name);
     Ok(STEPS.iter().filter(chosen).collect())
 }
 
@@ -145,8 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_the_default() {
-        assert_eq!(names(&[], false).len(), STEPS.len());
+    fn everything_but_what_is_only_run_by_name_is_the_default() {
+        let named = STEPS.iter().filter(|step| step.named).map(|step| step.name);
+        assert_eq!(named.collect::<Vec<_>>(), [name::TSAN]);
+        assert_eq!(names(&[], false).len(), STEPS.len() - 1);
+        assert_eq!(names(&[name::TSAN], false), [name::TSAN]);
     }
 
     #[test]

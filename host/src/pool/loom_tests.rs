@@ -2,14 +2,17 @@
 //! without the time that it spends looking before it sleeps.
 #![allow(unsafe_code, reason = "the models own the handles that they wait with")]
 
-use super::builder::work;
-use super::context::Context;
-use super::current;
-use super::injector::Priority;
-use super::promise::promise;
-use super::shared::{FINISH, Shared};
-use super::sync::{self, Ordering};
-use super::{Handle, Policy, Scope, waker};
+use crate::pool::Handle;
+use crate::pool::Policy;
+use crate::pool::Scope;
+use crate::pool::call::promise::promise;
+use crate::pool::life::builder::work;
+use crate::pool::shared::injector::Priority;
+use crate::pool::shared::waker;
+use crate::pool::shared::{FINISH, Shared};
+use crate::pool::sync::{self, Ordering};
+use crate::pool::work::context::Context;
+use crate::pool::work::current;
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

@@ -10,117 +10,40 @@
 //! A pool starts its threads when it is built and sleeps when there is nothing to do: no timer runs, and no thread wakes
 //! up. One task wakes one thread. [`Policy`] says how forks are shared.
 //!
-//! `builder` builds what `shared` holds: one `seat` per worker, and the `injector` for what comes from outside. `sleep`
-//! says who looks for work, who sleeps and who is woken. A `job` is what lies in queues, a `latch` what its owner waits
-//! for.
+//! # The house
+//!
+//! Each floor uses those before it:
+//!
+//! 1. `sync`, `error`: atomics from `std` or from loom, and what can go wrong.
+//! 2. `job`: what lies in queues, a pointer to a job; a `fork`, the list of `forks` that a worker has open, and the `blocks`
+//!    that tasks lie in.
+//! 3. `shared`: what threads share: one `seat` per worker, the `injector` for what comes from outside, and who sleeps, looks
+//!    for work and is woken.
+//! 4. `work`: what a worker does, with the `Context` that it gives to jobs.
+//! 5. `threads`: the pool itself.
+//! 6. `call`: `run`, `join`, `scope` and `spawn`.
+//! 7. `life`: building a pool and ending it; `par`: parallel loops, which need `join` and no more.
 
-mod builder;
-mod context;
-mod current;
+mod call;
 mod error;
-mod forks;
-mod injector;
 mod job;
-mod join;
-mod latch;
+mod life;
 #[cfg(all(test, divvy_loom))]
 mod loom_tests;
-mod open;
 mod par;
-mod pin;
-mod policy;
-mod promise;
-mod run;
-mod scope;
-mod seat;
 mod shared;
-mod shutdown;
-mod sleep;
-mod spawn;
-mod stats;
-mod steal;
 mod sync;
-mod task;
-mod waker;
+mod threads;
+mod work;
 
-pub use builder::Builder;
-pub use context::Context;
+pub use call::scope::Scope;
+pub use call::spawn::Handle;
 pub use error::{JoinError, PoolError};
-pub use injector::Priority;
+pub use life::builder::Builder;
+pub use life::shutdown::Unfinished;
 pub use par::{Chunked, Chunking, Items};
-pub use policy::Policy;
-pub use scope::Scope;
-pub use shutdown::Unfinished;
-pub use spawn::Handle;
-pub use stats::WorkerStats;
-
-use shared::Shared;
-use std::fmt;
-use std::sync::Arc;
-use std::thread::JoinHandle;
-
-/// Threads that work on what they are given, and steal from each other.
-///
-/// # Examples
-///
-/// ```
-/// use divvy_host::pool::{Context, Pool};
-///
-/// fn fib(cx: &mut Context, n: u64) -> u64 {
-///     if n < 2 {
-///         return n;
-///     }
-///     let (a, b) = cx.join(|cx| fib(cx, n - 1), |cx| fib(cx, n - 2));
-///     a + b
-/// }
-///
-/// let pool = Pool::new(2)?;
-/// assert_eq!(pool.run(|cx| fib(cx, 20)), 6765);
-///
-/// assert!(Pool::new(0).is_err());
-/// # Ok::<(), divvy_host::pool::PoolError>(())
-/// ```
-pub struct Pool {
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Pool {
-    /// A pool of `threads` threads, with the [`Builder`]'s defaults for the rest.
-    ///
-    /// # Errors
-    ///
-    /// As [`Builder::build`].
-    pub fn new(threads: usize) -> Result<Self, PoolError> {
-        Self::builder().threads(threads).build()
-    }
-
-    /// A pool of your own making.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    /// How many workers it has.
-    pub fn threads(&self) -> usize {
-        self.shared.seats.len()
-    }
-
-    /// How forks are shared.
-    pub fn policy(&self) -> Policy {
-        self.shared.policy
-    }
-
-    /// What each worker did so far.
-    pub fn stats(&self) -> Vec<WorkerStats> {
-        self.shared.seats.iter().map(|seat| seat.counts.read()).collect()
-    }
-}
-
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("threads", &self.threads())
-            .field("policy", &self.policy())
-            .finish_non_exhaustive()
-    }
-}
+pub use shared::injector::Priority;
+pub use shared::policy::Policy;
+pub use shared::stats::WorkerStats;
+pub use threads::Pool;
+pub use work::context::Context;

@@ -1,16 +1,17 @@
 //! A task of its own, and the handle to it.
-#![allow(unsafe_code, reason = "a job that got no room, and who owns a handle")]
+#![allow(unsafe_code, reason = "who owns a handle")]
 
-use super::Pool;
-use super::context::Context;
-use super::current;
-use super::error::JoinError;
-use super::injector::Priority;
-use super::promise::{Promised, promise, promise_if};
-use super::seat::Seat;
-use super::shared::Shared;
-use super::sleep::Goal;
-use super::{sync, waker};
+use crate::pool::call::promise::{Promised, promise, promise_if};
+use crate::pool::error::JoinError;
+use crate::pool::shared::Shared;
+use crate::pool::shared::injector::Priority;
+use crate::pool::shared::seat::Seat;
+use crate::pool::shared::waker;
+use crate::pool::sync;
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
+use crate::pool::work::current;
+use crate::pool::work::until::Goal;
 use divvy::storage::Full;
 use std::fmt;
 use std::future::Future;
@@ -23,7 +24,7 @@ use std::task::Poll;
 /// It is a future, so async code awaits it: the pool wakes the runtime's task when the result is there.
 #[must_use = "a task's panic is lost with its handle"]
 pub struct Handle<R> {
-    pub(super) task: Promised<R>,
+    pub(in crate::pool) task: Promised<R>,
 }
 
 impl Pool {
@@ -54,8 +55,7 @@ impl Pool {
         current::seat_in(&self.shared, |seat| match seat {
             Some(seat) => match seat.push_task(job) {
                 Ok(()) => self.shared.notify_unfenced(),
-                // SAFETY: the job is in no queue.
-                Err(full) => unsafe { full.0.execute(&mut Context::new(&self.shared, seat)) },
+                Err(full) => Context::new(&self.shared, seat).call(full.0),
             },
             None => self.shared.push_or_wait(Priority::Normal, job),
         });
@@ -74,8 +74,7 @@ impl Pool {
         current::seat_in(&self.shared, |seat| match seat {
             Some(seat) => match self.shared.injector.push(priority, job) {
                 Ok(()) => self.shared.notify(),
-                // SAFETY: the job is in no queue.
-                Err(full) => unsafe { full.0.execute(&mut Context::new(&self.shared, seat)) },
+                Err(full) => Context::new(&self.shared, seat).call(full.0),
             },
             None => self.shared.push_or_wait(priority, job),
         });

@@ -1,8 +1,9 @@
 //! The forks that a worker has open.
 #![allow(unsafe_code, reason = "a list through the stack frames of its owner")]
 
-use super::job::{Fork, JobRef};
-use super::sync::{AtomicBool, Cell, Ordering, const_fn};
+use crate::pool::job::JobRef;
+use crate::pool::job::fork::Fork;
+use crate::pool::sync::{AtomicBool, Cell, Ordering, const_fn};
 use std::fmt;
 use std::ptr::{self, NonNull};
 
@@ -15,7 +16,7 @@ const STEPS: usize = 64;
 ///
 /// What a fork costs is what [`Forks::open`] and [`Forks::close`] cost: three stores and three loads, none of which
 /// waits for one that was just made.
-pub(super) struct Forks {
+pub(in crate::pool) struct Forks {
     /// Somebody wants the worker to publish a fork. Written by anyone.
     asked: AtomicBool,
     /// The worker's.
@@ -27,7 +28,7 @@ const PUBLIC: usize = 1;
 
 impl Forks {
     const_fn! {
-        pub(super) const fn new() -> Self {
+        pub(in crate::pool) const fn new() -> Self {
             Self { asked: AtomicBool::new(true), newest: Cell::new(ptr::null()) }
         }
     }
@@ -38,7 +39,7 @@ impl Forks {
     ///
     /// The fork is alive, and closed before it is gone and after all that are opened later.
     #[inline(always)]
-    pub(super) unsafe fn open(&self, fork: *const Fork, attend: impl FnOnce()) {
+    pub(in crate::pool) unsafe fn open(&self, fork: *const Fork, attend: impl FnOnce()) {
         // SAFETY: it is alive.
         unsafe { (*fork).link() }.set(self.newest.get());
         self.newest.set(fork);
@@ -54,7 +55,7 @@ impl Forks {
     ///
     /// The fork is alive, and the newest that is open.
     #[inline(always)]
-    pub(super) unsafe fn close(&self, fork: *const Fork) -> bool {
+    pub(in crate::pool) unsafe fn close(&self, fork: *const Fork) -> bool {
         debug_assert!(ptr::eq(self.newest.get(), fork), "forks are closed newest first");
         // SAFETY: it is alive.
         let link = unsafe { (*fork).link() }.get();
@@ -69,13 +70,13 @@ impl Forks {
 
     /// Whether somebody wants the worker to publish a fork.
     #[inline]
-    pub(super) fn is_asked(&self) -> bool {
+    pub(in crate::pool) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
     /// Wants the worker's attention at its next fork. Anyone.
     #[inline]
-    pub(super) fn ask(&self) {
+    pub(in crate::pool) fn ask(&self) {
         // A load first: where it is set already, the line stays where it is.
         if !self.is_asked() {
             self.asked.store(true, Ordering::Relaxed);
@@ -84,13 +85,13 @@ impl Forks {
 
     /// The worker attends. Whoever asks after this is heard at the next fork.
     #[inline]
-    pub(super) fn answer(&self) {
+    pub(in crate::pool) fn answer(&self) {
         self.asked.store(false, Ordering::Relaxed);
     }
 
     /// Makes the newest fork public, where all others are. `false` if `give` refuses.
     #[inline]
-    pub(super) fn publish_newest(&self, give: impl FnOnce(JobRef) -> bool) -> bool {
+    pub(in crate::pool) fn publish_newest(&self, give: impl FnOnce(JobRef) -> bool) -> bool {
         match NonNull::new(self.newest.get().cast_mut()) {
             // SAFETY: the list holds forks that are open.
             Some(fork) => unsafe { publish(fork, give) },
@@ -100,7 +101,7 @@ impl Forks {
 
     /// Makes the oldest fork that nobody knows of public, or a few of the oldest if there are many, so that going along
     /// the list costs no more than a fixed number of steps for each. `false` if there is none, or `give` refuses.
-    pub(super) fn publish_oldest(&self, mut give: impl FnMut(JobRef) -> bool) -> bool {
+    pub(in crate::pool) fn publish_oldest(&self, mut give: impl FnMut(JobRef) -> bool) -> bool {
         let private = || {
             let mut at = self.newest.get();
             std::iter::from_fn(move || {

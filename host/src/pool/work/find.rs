@@ -1,56 +1,45 @@
-//! Taking work from other workers.
+//! Where a worker finds its next job: in its own deque, outside, or with other workers.
 
-use super::job::JobRef;
-use super::seat::Seat;
-use super::shared::Shared;
-use super::sync::{Cell, Ordering};
+use crate::pool::job::JobRef;
+use crate::pool::shared::Shared;
+use crate::pool::shared::seat::Seat;
+use crate::pool::sync::Ordering;
 use divvy::queue::Steal;
 
-/// A theft of fewer tasks says nothing about how long the next ones take.
-const MANY: u32 = 16;
-/// Stolen tasks that took less than this on average, in nanoseconds, were not worth stealing: each of them and what it
-/// wrote goes from one core to another, and its owner waits for the lines on which it has to put the next one.
-const TINY: u64 = 200;
-/// How many times as long as such tasks took a worker steals nothing, and how long at most: others may follow them.
-const REST: u64 = 8;
-const LONGEST_REST: u64 = 250_000;
-
-/// What a worker learns from its thefts. Times are in nanoseconds since the pool began.
-#[derive(Default)]
-pub(super) struct Thefts {
-    /// How many tasks it took last, if it has not judged them yet.
-    taken: Cell<u32>,
-    taken_at: Cell<u64>,
-    /// It steals nothing until then; 0 if it may.
-    rests_until: Cell<u64>,
-}
+/// How many jobs a worker takes from its own deque before it looks into the injector first.
+const FAIRNESS: u32 = 61;
 
 impl Shared {
-    /// Whether a worker has reason to leave others' tasks to them. What it took last has been executed.
-    pub(super) fn rests(&self, seat: &Seat) -> bool {
-        let Thefts { taken, taken_at, rests_until } = &seat.thefts;
-        let count = taken.take();
-        if count >= MANY {
-            let now = self.now();
-            let spent = now.wrapping_sub(taken_at.get());
-            if spent < u64::from(count) * TINY {
-                rests_until.set(now + (REST * spent).min(LONGEST_REST));
-                return true;
-            }
+    /// The next job for whoever occupies `seat`.
+    pub(in crate::pool) fn find(&self, seat: &Seat) -> Option<JobRef> {
+        let tick = seat.tick.get().wrapping_add(1);
+        seat.tick.set(tick);
+        if tick.is_multiple_of(FAIRNESS)
+            && let Some(job) = self.injector.pop(tick / FAIRNESS)
+        {
+            return Some(job);
         }
-        if rests_until.get() > 0 {
-            if self.now() < rests_until.get() {
-                return true;
-            }
-            rests_until.set(0);
+        self.injector
+            .pop_urgent()
+            .or_else(|| seat.worker().pop())
+            .or_else(|| self.take_in(seat))
+            .or_else(|| self.steal(seat))
+    }
+
+    /// The next job from outside. A few behind it of the same importance come to this worker's deque: they cost less
+    /// together, and others can take them from there.
+    fn take_in(&self, seat: &Seat) -> Option<JobRef> {
+        let (job, more) = self.injector.pop_some(seat.worker(), self.seats.len());
+        if more {
+            self.notify_unfenced();
         }
-        false
+        job
     }
 
     /// Looks at each other seat once, from a random one on, and again at those that were at it.
-    pub(super) fn steal(&self, thief: &Seat) -> Option<JobRef> {
+    pub(in crate::pool) fn steal(&self, thief: &Seat) -> Option<JobRef> {
         let count = self.seats.len();
-        if count == 1 || self.rests(thief) {
+        if count == 1 || thief.thefts.rests(|| self.now()) {
             return None;
         }
         for _ in 0..2 {
@@ -65,10 +54,7 @@ impl Shared {
                 match take(thief, victim) {
                     Steal::Success((job, more)) => {
                         thief.counts.stolen.add(u64::from(more) + 1);
-                        if more + 1 >= MANY {
-                            thief.thefts.taken.set(more + 1);
-                            thief.thefts.taken_at.set(self.now());
-                        }
+                        thief.thefts.took(more + 1, || self.now());
                         // What was public is gone: the victim gives more, if it has more.
                         victim.forks.ask();
                         return Some(job);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// One block: a cache line.
 #[repr(align(64))]
-pub(super) struct Block(#[expect(dead_code, reason = "raw memory")] MaybeUninit<[u8; 64]>);
+pub(in crate::pool) struct Block(#[expect(dead_code, reason = "raw memory")] MaybeUninit<[u8; 64]>);
 
 /// How many blocks are allocated at once, and go through the depot at once.
 const BATCH: usize = 128;
@@ -19,7 +19,7 @@ const BATCH: usize = 128;
 /// Free blocks that no seat has, and all that there are. As many are allocated as were in use at once, and freed with the
 /// pool.
 #[derive(Default)]
-pub(super) struct Depot(Mutex<Stock>);
+pub(in crate::pool) struct Depot(Mutex<Stock>);
 
 #[derive(Default)]
 struct Stock {
@@ -31,7 +31,7 @@ struct Stock {
 unsafe impl Send for Stock {}
 
 /// The free blocks of one seat, for its occupant.
-pub(super) struct Blocks {
+pub(in crate::pool) struct Blocks {
     free: UnsafeCell<Vec<NonNull<Block>>>,
     depot: Arc<Depot>,
 }
@@ -68,7 +68,7 @@ impl Depot {
     }
 
     /// Moves a value to the heap, on a thread without a seat.
-    pub(super) fn put<T>(&self, value: T) -> NonNull<T> {
+    pub(in crate::pool) fn put<T>(&self, value: T) -> NonNull<T> {
         let mut one = Vec::new();
         put(value, || {
             self.take(&mut one, 1);
@@ -78,13 +78,13 @@ impl Depot {
 }
 
 impl Blocks {
-    pub(super) fn new(depot: Arc<Depot>) -> Self {
+    pub(in crate::pool) fn new(depot: Arc<Depot>) -> Self {
         Self { free: UnsafeCell::new(Vec::with_capacity(2 * BATCH)), depot }
     }
 
     /// Moves a value to the heap.
     #[inline]
-    pub(super) fn put<T>(&self, value: T) -> NonNull<T> {
+    pub(in crate::pool) fn put<T>(&self, value: T) -> NonNull<T> {
         put(value, || {
             // SAFETY: one thread at a time uses the list, and nothing in here calls back.
             let free = unsafe { &mut *self.free.get() };
@@ -101,7 +101,7 @@ impl Blocks {
     ///
     /// `place` came from `put`, here or at another seat or the depot of the same pool, and is not used after this.
     #[inline]
-    pub(super) unsafe fn take<T>(&self, place: NonNull<T>) -> T {
+    pub(in crate::pool) unsafe fn take<T>(&self, place: NonNull<T>) -> T {
         if !fits::<T>() {
             // SAFETY: `put` made a box of it.
             return *unsafe { Box::from_raw(place.as_ptr()) };

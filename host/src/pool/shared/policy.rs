@@ -1,7 +1,4 @@
-//! When a fork becomes public, so that another worker may take it.
-
-pub(super) mod eager;
-pub(super) mod heartbeat;
+//! How a pool shares forks.
 
 /// How a pool shares forks.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

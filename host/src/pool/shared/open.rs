@@ -1,13 +1,13 @@
 //! How many tasks of a scope are open.
 #![allow(unsafe_code, reason = "a scope is alive as long as a task of it is counted")]
 
-use super::sync::{Apart, AtomicIsize, Cell, Frame, Ordering, const_fn};
+use crate::pool::sync::{Apart, AtomicIsize, Cell, Frame, Ordering, const_fn};
 use std::ptr;
 
 /// The open tasks of one scope, in two parts, so that its owner counts without a read-modify-write. The sum of both is what
 /// is open.
 #[repr(C)]
-pub(super) struct Open {
+pub(in crate::pool) struct Open {
     /// Tasks that the owner spawned, less those that it finished. The owner's.
     own: Cell<isize>,
     /// The seat where the scope was opened. Its occupant is the owner.
@@ -25,14 +25,14 @@ unsafe impl Sync for Open {}
 
 impl Open {
     const_fn! {
-        pub(super) const fn new(seat: u32) -> Self {
+        pub(in crate::pool) const fn new(seat: u32) -> Self {
             Self { own: Cell::new(0), seat, _apart: Apart, others: AtomicIsize::new(0), frame: Frame::new() }
         }
     }
 
     /// One more task, spawned by the occupant of a seat of this pool, or by another thread.
     #[inline]
-    pub(super) fn add(&self, seat: Option<u32>) {
+    pub(in crate::pool) fn add(&self, seat: Option<u32>) {
         if seat == Some(self.seat) {
             self.own.set(self.own.get() + 1);
         } else {
@@ -43,13 +43,13 @@ impl Open {
 
     /// Whether no task is open; the owner asks.
     #[inline]
-    pub(super) fn is_none(&self) -> bool {
+    pub(in crate::pool) fn is_none(&self) -> bool {
         // Ordering: Acquire: what the tasks did is seen.
         self.own.get() + self.others.load(Ordering::Acquire) == 0
     }
 
     /// From now on, whoever reports the last task is told so. The owner's.
-    pub(super) fn carry_over(&self) {
+    pub(in crate::pool) fn carry_over(&self) {
         // Ordering: SeqCst, as in `Finished::report`.
         self.others.fetch_add(self.own.take(), Ordering::SeqCst);
     }
@@ -57,21 +57,21 @@ impl Open {
 
 /// Tasks of one scope that the occupant of a seat finished and did not report yet. While it goes on with tasks of the same
 /// scope, that scope cannot end: one report does for all of them.
-pub(super) struct Finished {
+pub(in crate::pool) struct Finished {
     of: Cell<*const Open>,
     count: Cell<isize>,
 }
 
 impl Finished {
     const_fn! {
-        pub(super) const fn new() -> Self {
+        pub(in crate::pool) const fn new() -> Self {
             Self { of: Cell::new(ptr::null()), count: Cell::new(0) }
         }
     }
 
     /// The occupant of `seat` begins a task of a scope. `wake` as in `report`.
     #[inline]
-    pub(super) fn begin(&self, open: *const Open, wake: impl FnOnce(u32)) {
+    pub(in crate::pool) fn begin(&self, open: *const Open, wake: impl FnOnce(u32)) {
         if self.count.get() != 0 && !ptr::eq(self.of.get(), open) {
             self.report(wake);
         }
@@ -84,7 +84,7 @@ impl Finished {
     ///
     /// The scope is alive: the task is counted.
     #[inline]
-    pub(super) unsafe fn add(&self, open: *const Open, seat: u32, wake: impl FnOnce(u32)) {
+    pub(in crate::pool) unsafe fn add(&self, open: *const Open, seat: u32, wake: impl FnOnce(u32)) {
         // SAFETY: the caller's.
         let scope = unsafe { &*open };
         scope.frame.touch();
@@ -100,7 +100,7 @@ impl Finished {
 
     /// Reports what was finished. `wake` is called with the scope's seat if nothing is open any more and its owner may sleep.
     #[inline]
-    pub(super) fn report(&self, wake: impl FnOnce(u32)) {
+    pub(in crate::pool) fn report(&self, wake: impl FnOnce(u32)) {
         let count = self.count.get();
         if count != 0 {
             self.count.set(0);

@@ -1,15 +1,15 @@
 //! Any number of tasks that borrow from the frame that waits for them.
 #![allow(unsafe_code, reason = "tasks point at the scope, which does not end before they did")]
 
-use super::Pool;
-use super::context::Context;
-use super::current;
-use super::injector::Priority;
-use super::job::{Header, JobRef, Kind};
-use super::open::Open;
-use super::seat::Seat;
-use super::shared::Shared;
-use super::sleep::Goal;
+use crate::pool::job::{Caller, Header, JobRef, Kind};
+use crate::pool::shared::Shared;
+use crate::pool::shared::injector::Priority;
+use crate::pool::shared::open::Open;
+use crate::pool::shared::seat::Seat;
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
+use crate::pool::work::current;
+use crate::pool::work::until::Goal;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
@@ -105,8 +105,7 @@ impl<'scope> Scope<'scope> {
                     Ok(()) => self.shared.notify_unfenced(),
                     Err(full) => {
                         let mut cx = Context::new(&self.shared, seat);
-                        // SAFETY: the task is in no queue.
-                        unsafe { full.0.execute(&mut cx) };
+                        cx.call(full.0);
                         cx.report();
                     }
                 }
@@ -162,7 +161,9 @@ where
     /// # Safety
     ///
     /// As [`JobRef::execute`]; `header` is the first field of a `Self` that was put into a block.
-    unsafe fn execute(header: NonNull<Header>, cx: &mut Context<'_>) {
+    unsafe fn execute(header: NonNull<Header>, caller: NonNull<Caller>) {
+        // SAFETY: it is a context, and this job's for now.
+        let cx = unsafe { Context::of(caller) };
         // SAFETY: the task was put there, and is executed once.
         let Self { scope, call, .. } = unsafe { cx.seat.blocks.take(header.cast::<Self>()) };
         // SAFETY: the scope waits for this task.

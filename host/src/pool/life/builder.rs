@@ -1,16 +1,33 @@
 //! Building a pool.
 
-use super::context::Context;
-use super::current;
-use super::error::PoolError;
-use super::pin;
-use super::shared::Shared;
-use super::sleep::Closing;
-use super::sync;
-use super::{Policy, Pool};
+use crate::pool::error::PoolError;
+use crate::pool::life::pin;
+use crate::pool::shared::Shared;
+use crate::pool::shared::policy::Policy;
+use crate::pool::sync;
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
+use crate::pool::work::current;
+use crate::pool::work::until::Closing;
 use std::sync::mpsc;
 use std::sync::{Arc, PoisonError};
 use std::thread;
+
+impl Pool {
+    /// A pool of `threads` threads, with the [`Builder`]'s defaults for the rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new(threads: usize) -> Result<Self, PoolError> {
+        Self::builder().threads(threads).build()
+    }
+
+    /// A pool of your own making.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
 
 /// The most threads that a pool may have.
 const MAX_THREADS: usize = 1 << 14;
@@ -161,7 +178,7 @@ impl Drop for Ends {
 }
 
 /// What each thread does.
-pub(super) fn work(shared: &Arc<Shared>, index: usize) {
+pub(in crate::pool) fn work(shared: &Arc<Shared>, index: usize) {
     let seat = &shared.seats[index];
     seat.sit_down(sync::current());
     current::occupy(shared, seat, || shared.work_until(&mut Context::new(shared, seat), &Closing));

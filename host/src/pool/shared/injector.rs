@@ -1,8 +1,8 @@
 //! What came from outside, in order of importance.
 
-use super::error::PoolError;
-use super::job::JobRef;
-use super::sync::{AtomicU32, Mutex, Ordering, fence};
+use crate::pool::error::PoolError;
+use crate::pool::job::JobRef;
+use crate::pool::sync::{AtomicU32, Mutex, Ordering, fence};
 use divvy::queue::{Mpmc, Worker};
 use divvy::storage::{Full, Heap};
 use std::sync::PoisonError;
@@ -16,7 +16,7 @@ use std::task::Waker;
 pub enum Priority {
     /// When there is nothing else.
     Low,
-    /// What [`Pool::spawn`](super::Pool::spawn) does.
+    /// What [`Pool::spawn`](crate::pool::Pool::spawn) does.
     #[default]
     Normal,
     /// Before all that has not begun.
@@ -26,7 +26,7 @@ pub enum Priority {
 /// How many jobs a worker takes at once.
 const FEW: usize = 16;
 
-pub(super) struct Injector {
+pub(in crate::pool) struct Injector {
     /// By priority.
     levels: [Mpmc<JobRef, Heap>; 3],
     /// How many wait for room.
@@ -35,7 +35,7 @@ pub(super) struct Injector {
 }
 
 impl Injector {
-    pub(super) fn new(capacity: usize) -> Result<Self, PoolError> {
+    pub(in crate::pool) fn new(capacity: usize) -> Result<Self, PoolError> {
         let level = || Mpmc::with_capacity(capacity).map_err(|_| PoolError::QueueCapacity);
         Ok(Self {
             levels: [level()?, level()?, level()?],
@@ -44,18 +44,18 @@ impl Injector {
         })
     }
 
-    pub(super) fn push(&self, priority: Priority, job: JobRef) -> Result<(), Full<JobRef>> {
+    pub(in crate::pool) fn push(&self, priority: Priority, job: JobRef) -> Result<(), Full<JobRef>> {
         self.levels[priority as usize].push(job)
     }
 
     /// What must not wait for a worker's own tasks.
-    pub(super) fn pop_urgent(&self) -> Option<JobRef> {
+    pub(in crate::pool) fn pop_urgent(&self) -> Option<JobRef> {
         let level = &self.levels[Priority::High as usize];
         if level.is_empty() { None } else { self.take(level) }
     }
 
     /// The next job; `turn` 0 (modulo 3) looks for what is most important first, 1 and 2 for the rest.
-    pub(super) fn pop(&self, turn: u32) -> Option<JobRef> {
+    pub(in crate::pool) fn pop(&self, turn: u32) -> Option<JobRef> {
         let order: [usize; 3] = match turn % 3 {
             0 => [0, 1, 2],
             1 => [2, 1, 0],
@@ -70,7 +70,7 @@ impl Injector {
 
     /// The next job as of `pop` with turn 1, and whether more of the same importance went to `worker`: at most a few,
     /// and no more than one of `sharers` should have. `worker` is empty, and pops them in their order.
-    pub(super) fn pop_some(
+    pub(in crate::pool) fn pop_some(
         &self,
         worker: &Worker<'_, JobRef, Heap>,
         sharers: usize,
@@ -119,12 +119,12 @@ impl Injector {
         job
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::pool) fn is_empty(&self) -> bool {
         self.levels.iter().all(Mpmc::is_empty)
     }
 
     /// `waker` is woken when there may be room. Try once more after this, and only then wait.
-    pub(super) fn wait_for_room(&self, waker: &Waker) {
+    pub(in crate::pool) fn wait_for_room(&self, waker: &Waker) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if !waiting.iter().any(|other| other.will_wake(waker)) {
             waiting.push(waker.clone());

@@ -1,15 +1,15 @@
 //! Which seats the current thread occupies.
 #![allow(unsafe_code, reason = "a thread-local pointer to what stands on the same thread's stack")]
 
-use super::seat::Seat;
-use super::shared::Shared;
-use super::sync::Cell;
+use crate::pool::shared::Shared;
+use crate::pool::shared::seat::Seat;
+use crate::pool::sync::Cell;
 use std::ptr;
 use std::sync::Arc;
 
 /// One seat of this thread. A worker that calls into another pool may occupy a seat there too: the entries form a
 /// chain, the newest first.
-pub(super) struct Entry<'a> {
+pub(in crate::pool) struct Entry<'a> {
     shared: &'a Arc<Shared>,
     seat: &'a Seat,
     before: *const Entry<'static>,
@@ -25,7 +25,7 @@ loom::thread_local! {
 }
 
 /// Runs `body` as the occupant of `seat`.
-pub(super) fn occupy<R>(shared: &Arc<Shared>, seat: &Seat, body: impl FnOnce() -> R) -> R {
+pub(in crate::pool) fn occupy<R>(shared: &Arc<Shared>, seat: &Seat, body: impl FnOnce() -> R) -> R {
     /// Puts the entry before back, also when unwinding.
     struct Leave(*const Entry<'static>);
     impl Drop for Leave {
@@ -41,7 +41,7 @@ pub(super) fn occupy<R>(shared: &Arc<Shared>, seat: &Seat, body: impl FnOnce() -
 }
 
 /// The seat of this thread in the pool `shared`, if it has one, for the length of `body`.
-pub(super) fn seat_in<R>(shared: &Arc<Shared>, body: impl FnOnce(Option<&Seat>) -> R) -> R {
+pub(in crate::pool) fn seat_in<R>(shared: &Arc<Shared>, body: impl FnOnce(Option<&Seat>) -> R) -> R {
     let mut entry = CURRENT.with(Cell::get);
     // SAFETY: each entry stands in a frame of `occupy` below this one on the same stack, and is unlinked before that
     // frame ends. `body` is given the seat for its own length only.
@@ -55,7 +55,7 @@ pub(super) fn seat_in<R>(shared: &Arc<Shared>, body: impl FnOnce(Option<&Seat>) 
 }
 
 /// The newest seat of this thread, in whichever pool, for the length of `body`.
-pub(super) fn newest<R>(body: impl FnOnce(Option<(&Arc<Shared>, &Seat)>) -> R) -> R {
+pub(in crate::pool) fn newest<R>(body: impl FnOnce(Option<(&Arc<Shared>, &Seat)>) -> R) -> R {
     // SAFETY: as in `seat_in`.
     body(unsafe { CURRENT.with(Cell::get).as_ref() }.map(|entry| (entry.shared, entry.seat)))
 }

@@ -4,21 +4,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of one seat. Written by its occupant (`wakes`: by whoever wakes it), read by anyone.
 #[derive(Default)]
-pub(super) struct Counts {
-    pub(super) processed: Counter,
-    pub(super) stolen: Counter,
-    pub(super) attempts: Counter,
-    pub(super) parks: Counter,
-    pub(super) wakes: AtomicU64,
+pub(in crate::pool) struct Counts {
+    pub(in crate::pool) processed: Counter,
+    pub(in crate::pool) stolen: Counter,
+    pub(in crate::pool) attempts: Counter,
+    pub(in crate::pool) parks: Counter,
+    pub(in crate::pool) wakes: AtomicU64,
 }
 
 /// A counter with one writer.
 #[derive(Default)]
-pub(super) struct Counter(AtomicU64);
+pub(in crate::pool) struct Counter(AtomicU64);
 
 impl Counter {
     #[inline]
-    pub(super) fn add(&self, count: u64) {
+    pub(in crate::pool) fn add(&self, count: u64) {
         // One writer: no read-modify-write is needed.
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
     }
@@ -29,7 +29,7 @@ impl Counter {
 }
 
 impl Counts {
-    pub(super) fn read(&self) -> WorkerStats {
+    pub(in crate::pool) fn read(&self) -> WorkerStats {
         WorkerStats {
             processed: self.processed.read(),
             stolen: self.stolen.read(),

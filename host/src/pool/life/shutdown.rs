@@ -1,9 +1,9 @@
 //! The end of a pool.
 
-use super::Pool;
-use super::injector::Priority;
-use super::join::discard;
-use super::shared::{DISCARD, FINISH, Shared};
+use crate::pool::shared::injector::Priority;
+use crate::pool::shared::{DISCARD, FINISH, OPEN, Shared};
+use crate::pool::threads::Pool;
+use crate::pool::work::context::discard;
 use divvy::queue::Steal;
 use std::fmt;
 use std::sync::PoisonError;
@@ -28,7 +28,7 @@ impl fmt::Display for Unfinished {
 impl std::error::Error for Unfinished {}
 
 impl Pool {
-    /// Drops the tasks that did not begin (their handles answer [`JoinError::Cancelled`](super::JoinError::Cancelled)),
+    /// Drops the tasks that did not begin (their handles answer [`JoinError::Cancelled`](crate::pool::JoinError::Cancelled)),
     /// and waits at most so long for those that did.
     ///
     /// To finish all tasks instead, drop the pool: that waits as long as it takes, so a task that never returns keeps it
@@ -65,12 +65,7 @@ impl Pool {
 
     /// Ends the threads when nothing is left to do.
     fn close(&mut self) {
-        let _ = self.shared.phase.compare_exchange(
-            super::shared::OPEN,
-            FINISH,
-            Ordering::SeqCst,
-            Ordering::Relaxed,
-        );
+        let _ = self.shared.phase.compare_exchange(OPEN, FINISH, Ordering::SeqCst, Ordering::Relaxed);
         self.shared.wake_all();
         for thread in self.threads.drain(..) {
             // A task that owned the pool ends it from within: that thread cannot wait for itself.

@@ -1,12 +1,12 @@
 //! How to wake somebody who waits for a task, or for room.
 
-use super::shared::Shared;
-use super::sync::{self, Thread};
+use crate::pool::shared::Shared;
+use crate::pool::sync::{self, Thread};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 /// Wakes the current thread, which is no worker.
-pub(super) fn this_thread() -> Waker {
+pub(in crate::pool) fn this_thread() -> Waker {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -17,7 +17,7 @@ pub(super) fn this_thread() -> Waker {
 }
 
 /// Wakes whoever occupies a seat.
-pub(super) fn occupant(shared: &Arc<Shared>, index: u32) -> Waker {
+pub(in crate::pool) fn occupant(shared: &Arc<Shared>, index: u32) -> Waker {
     struct Occupant(Arc<Shared>, u32);
     impl Wake for Occupant {
         fn wake(self: Arc<Self>) {

@@ -1,10 +1,10 @@
 //! A task of its own: first its call and then its result, between a queue and a handle, with one word to say which.
 #![allow(unsafe_code, reason = "who may reach what is said by the bits of one word")]
 
-use super::context::Context;
-use super::error::JoinError;
-use super::job::{Header, JobRef, Kind};
-use super::sync::{AtomicU32, Frame, Ordering, UnsafeCell};
+use crate::pool::error::JoinError;
+use crate::pool::job::{Caller, Header, JobRef, Kind};
+use crate::pool::sync::{AtomicU32, Frame, Ordering, UnsafeCell};
+use crate::pool::work::context::Context;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -22,7 +22,7 @@ const QUEUE_LEFT: u32 = 8;
 const HANDLE_LEFT: u32 = 16;
 
 /// The handle's reference to a task. Its owner registers waiters and takes the result; anyone asks and cancels.
-pub(super) struct Promised<R>(NonNull<dyn Outcome<R>>);
+pub(in crate::pool) struct Promised<R>(NonNull<dyn Outcome<R>>);
 
 // SAFETY: what a task captures and returns is `Send`: `promise` demands it. What more than one thread may call at once
 // is settled by the word.
@@ -31,7 +31,7 @@ unsafe impl<R: Send> Send for Promised<R> {}
 unsafe impl<R: Send> Sync for Promised<R> {}
 
 /// A task, with a reference to it for a queue. If that is neither executed nor discarded, the task leaks.
-pub(super) fn promise<F, R>(call: F) -> (Promised<R>, JobRef)
+pub(in crate::pool) fn promise<F, R>(call: F) -> (Promised<R>, JobRef)
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
@@ -42,7 +42,7 @@ where
 }
 
 /// As `promise`, if `push` takes the reference; the call comes back otherwise.
-pub(super) fn promise_if<F, R>(call: F, push: impl FnOnce(JobRef) -> bool) -> Result<Promised<R>, F>
+pub(in crate::pool) fn promise_if<F, R>(call: F, push: impl FnOnce(JobRef) -> bool) -> Result<Promised<R>, F>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
@@ -65,13 +65,13 @@ impl<R> Promised<R> {
 
     /// Whether there is a result, or was.
     #[inline]
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::pool) fn is_done(&self) -> bool {
         // Ordering: Acquire pairs with the Release of `DONE`: the result is seen.
         self.outcome().state().load(Ordering::Acquire) & DONE != 0
     }
 
     /// Drops the call, if nobody took it. `true` if so.
-    pub(super) fn cancel(&self) -> bool {
+    pub(in crate::pool) fn cancel(&self) -> bool {
         self.outcome().cancel()
     }
 
@@ -80,7 +80,7 @@ impl<R> Promised<R> {
     /// # Safety
     ///
     /// The caller owns the handle, or has it for itself.
-    pub(super) unsafe fn wake_when_done(&self, waiter: Waker) -> bool {
+    pub(in crate::pool) unsafe fn wake_when_done(&self, waiter: Waker) -> bool {
         let outcome = self.outcome();
         let state = outcome.state();
         // Ordering: Acquire as in `is_done`; AcqRel below: the waiter goes over with its bit, and comes back with it.
@@ -100,7 +100,7 @@ impl<R> Promised<R> {
     /// # Safety
     ///
     /// As `wake_when_done`.
-    pub(super) unsafe fn take(&self) -> Option<Result<R, JoinError>> {
+    pub(in crate::pool) unsafe fn take(&self) -> Option<Result<R, JoinError>> {
         // SAFETY: it is done, so what is left of the task is the handle's.
         if self.is_done() { unsafe { self.outcome().take_result() } } else { None }
     }
@@ -203,8 +203,9 @@ where
     /// # Safety
     ///
     /// As [`JobRef::execute`]; `header` is the first field of a `Self` that `promise` made.
-    unsafe fn execute(header: NonNull<Header>, cx: &mut Context<'_>) {
-        cx.report();
+    unsafe fn execute(header: NonNull<Header>, caller: NonNull<Caller>) {
+        // SAFETY: it is a context, and this job's for now.
+        unsafe { Context::of(caller) }.report();
         let this = header.cast::<Self>();
         // SAFETY: the queue's reference, which is used up below.
         let promise = unsafe { this.as_ref() };

@@ -1,14 +1,17 @@
 //! Into the pool, from wherever one is.
 #![allow(unsafe_code, reason = "a job on the stack of a thread that waits for it")]
 
-use super::context::Context;
-use super::current;
-use super::injector::Priority;
-use super::job::StackJob;
-use super::latch::ThreadLatch;
-use super::seat::Seat;
-use super::shared::Shared;
-use super::{Pool, sleep, sync, waker};
+use crate::pool::call::latch::ThreadLatch;
+use crate::pool::call::stack::StackJob;
+use crate::pool::job::JobRef;
+use crate::pool::shared::injector::Priority;
+use crate::pool::shared::seat::Seat;
+use crate::pool::shared::waker;
+use crate::pool::shared::{NAP, Shared};
+use crate::pool::sync;
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
+use crate::pool::work::current;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
@@ -48,7 +51,7 @@ impl Pool {
 }
 
 impl Shared {
-    pub(super) fn run<F, R>(self: &Arc<Self>, call: F) -> R
+    pub(in crate::pool) fn run<F, R>(self: &Arc<Self>, call: F) -> R
     where
         F: FnOnce(&mut Context<'_>) -> R + Send,
         R: Send,
@@ -75,7 +78,7 @@ impl Shared {
     }
 
     #[cold]
-    pub(super) fn run_elsewhere<F, R>(self: &Arc<Self>, call: F) -> R
+    pub(in crate::pool) fn run_elsewhere<F, R>(self: &Arc<Self>, call: F) -> R
     where
         F: FnOnce(&mut Context<'_>) -> R + Send,
         R: Send,
@@ -91,7 +94,7 @@ impl Shared {
     }
 
     /// Queues a job; while there is no room, this thread sleeps (or works, if it is a worker of another pool).
-    pub(super) fn push_or_wait(&self, priority: Priority, job: super::job::JobRef) {
+    pub(in crate::pool) fn push_or_wait(&self, priority: Priority, job: JobRef) {
         if self.injector.push(priority, job).is_err() {
             let own = waker::this_thread();
             loop {
@@ -103,9 +106,9 @@ impl Shared {
                 current::newest(|newest| match newest {
                     Some((shared, seat)) => {
                         let mut cx = Context::new(shared, seat);
-                        match shared.find(&mut cx) {
+                        match shared.find(seat) {
                             Some(job) => cx.execute(job),
-                            None => sync::park_timeout(sleep::NAP),
+                            None => sync::park_timeout(NAP),
                         }
                     }
                     None => sync::park(),

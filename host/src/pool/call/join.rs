@@ -4,9 +4,10 @@
     reason = "a fork lives on the stack of its worker, which does not leave before it is done"
 )]
 
-use super::context::Context;
-use super::job::{JobRef, StackJob};
-use super::latch::WorkerLatch;
+use crate::pool::call::stack::StackJob;
+use crate::pool::job::JobRef;
+use crate::pool::job::fork::WorkerLatch;
+use crate::pool::work::context::Context;
 use std::mem;
 use std::panic::resume_unwind;
 
@@ -23,7 +24,7 @@ impl<'w> Context<'w> {
     ///
     /// # Complexity
     ///
-    /// With [`Policy::Heartbeat`](super::Policy::Heartbeat), a few stores and a load beside the calls. While it waits
+    /// With [`Policy::Heartbeat`](crate::pool::Policy::Heartbeat), a few stores and a load beside the calls. While it waits
     /// for `b`, the worker does other work: what that is may be as long as any job, and stands on this stack.
     #[inline(always)]
     pub fn join<A, B, RA, RB>(&mut self, a: A, b: B) -> (RA, RB)
@@ -122,17 +123,4 @@ where
     fn drop(&mut self) {
         self.cx.abandon(self.job);
     }
-}
-
-/// Executes a job that the caller took out of a queue.
-#[inline]
-pub(super) fn execute(cx: &mut Context<'_>, job: JobRef) {
-    // SAFETY: the caller took it out of a queue, where it was once.
-    unsafe { job.execute(cx) }
-}
-
-/// Drops a job that the caller took out of a queue. `false` if somebody's stack waits for it.
-pub(super) fn discard(job: JobRef) -> bool {
-    // SAFETY: as in `execute`.
-    unsafe { job.discard() }
 }

@@ -112,7 +112,7 @@ impl<T, S: Shape> Lists<T, S> {
     fn push(&mut self, cursor: u64, tick: u64, index: u32) {
         let slot = slot_from::<S>(cursor, tick);
         let lane = index & if slot < S::DIGITS { self.last_firing_lane } else { self.last_lane };
-        let head = slot + lane as usize * S::SLOTS;
+        let head = slot + lane as usize * S::STRIDE;
         let first = mem::replace(&mut self.heads.borrow_mut()[head], index);
         let node = &mut self.nodes[index as usize];
         node.tick = tick;
@@ -140,7 +140,7 @@ impl<T, S: Shape> Lists<T, S> {
             let head = (previous & !HEAD) as usize;
             self.heads.borrow_mut()[head] = next;
             if next == NONE {
-                self.leave(head % S::SLOTS, self.last_lane);
+                self.leave(head % S::STRIDE, self.last_lane);
             }
         }
         Some(item)
@@ -150,12 +150,12 @@ impl<T, S: Shape> Lists<T, S> {
     #[inline]
     pub(super) fn pop(&mut self, slot: usize) -> Option<(T, bool)> {
         let mut lane = self.firing_lane & self.last_firing_lane;
-        let mut head = slot + lane as usize * S::SLOTS;
+        let mut head = slot + lane as usize * S::STRIDE;
         let mut index = self.heads.borrow()[head];
         if index == NONE {
             for _ in 0..self.last_firing_lane {
                 lane = (lane + 1) & self.last_firing_lane;
-                head = slot + lane as usize * S::SLOTS;
+                head = slot + lane as usize * S::STRIDE;
                 index = self.heads.borrow()[head];
                 if index != NONE {
                     break;
@@ -212,7 +212,7 @@ impl<T, S: Shape> Lists<T, S> {
                 }
             }
         }
-        for (head, first) in (slot..).step_by(S::SLOTS).zip(at) {
+        for (head, first) in (slot..).step_by(S::STRIDE).zip(at) {
             self.heads.borrow_mut()[head] = first;
             if let Some(node) = self.nodes.get_mut(first as usize) {
                 node.previous = HEAD | head as u32;
@@ -222,9 +222,8 @@ impl<T, S: Shape> Lists<T, S> {
     }
 
     /// Notes that `slot`, whose last lane is `last`, holds no timers, if that is so: whether.
-    #[inline]
     fn leave(&mut self, slot: usize, last: u32) -> bool {
-        let empty = (0..=last as usize).all(|lane| self.heads.borrow()[slot + lane * S::SLOTS] == NONE);
+        let empty = (0..=last as usize).all(|lane| self.heads.borrow()[slot + lane * S::STRIDE] == NONE);
         if empty {
             self.occupied.remove(slot);
         }
@@ -254,7 +253,7 @@ impl<T, S: Shape> Lists<T, S> {
 
     /// The first node of each lane of `slot`.
     fn lanes(&self, slot: usize) -> impl Iterator<Item = &u32> {
-        self.heads.borrow()[slot..].iter().step_by(S::SLOTS)
+        self.heads.borrow()[slot..].iter().step_by(S::STRIDE)
     }
 
     /// Panics where the lists are not what they should be.
@@ -264,7 +263,7 @@ impl<T, S: Shape> Lists<T, S> {
         for slot in 0..S::SLOTS {
             let mut filled = false;
             for (lane, first) in self.lanes(slot).enumerate() {
-                let head = slot + lane * S::SLOTS;
+                let head = slot + lane * S::STRIDE;
                 let (mut at, mut previous) = (*first, HEAD | head as u32);
                 while at != NONE {
                     let node = &self.nodes[at as usize];

@@ -88,7 +88,7 @@ pub enum Advance<T> {
 /// [`next_deadline`](Self::next_deadline) looks at the timers of one slot (during a divided `advance`, of two).
 ///
 /// Bytes with [`Inline`]: 1.4 KiB, and for each timer 20 and the `Option` of its item, rounded up to a multiple of 8.
-/// With [`Heap`](crate::storage::Heap) as much for each timer, and 8.4 KiB, or 128.4 KiB from a capacity of 65,536 on.
+/// With [`Heap`](crate::storage::Heap) as much for each timer, and 8.4 KiB, or 143.4 KiB from a capacity of 65,536 on.
 /// Items do not move until they fire.
 ///
 /// # Time
@@ -140,7 +140,8 @@ impl<T> TimerWheel<T, crate::storage::Heap> {
     fn with_lanes(resolution: Duration, capacity: u32, several: bool) -> Self {
         let lane_bits = if several { LANE_BITS } else { 0 };
         let capacity = capacity.min(MAX_CAPACITY) as usize;
-        let heads = alloc::vec![NONE; crate::storage::Heap::SLOTS << lane_bits].into_boxed_slice();
+        let heads = crate::storage::Heap::STRIDE * ((1 << lane_bits) - 1) + crate::storage::Heap::SLOTS;
+        let heads = alloc::vec![NONE; heads].into_boxed_slice();
         let nodes = (0..capacity).map(|_| Node::EMPTY).collect();
         Self::from_lists(Lists::new(heads, nodes, lane_bits), resolution)
     }

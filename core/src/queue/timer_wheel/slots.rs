@@ -22,6 +22,9 @@ pub trait Shape: Storage {
     /// How many slots all levels have.
     #[doc(hidden)]
     const SLOTS: usize = Self::DIGITS * (64 >> Self::LEVEL_BITS_LOG);
+    /// How far apart the lanes of a slot are. Were it a power of two, all of them would want the same sets of the cache.
+    #[doc(hidden)]
+    const STRIDE: usize = Self::SLOTS + Self::DIGITS;
 }
 
 impl<const N: usize> Shape for Inline<N> {

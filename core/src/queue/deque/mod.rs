@@ -57,7 +57,7 @@ use super::CapacityError;
 #[cfg(feature = "alloc")]
 use crate::storage::Heap;
 use crate::storage::{Inline, InlineSlots, Storage};
-use crate::sync::{AtomicU32, Ordering, UnsafeCell, array_of, const_fn};
+use crate::sync::{Alone, AtomicU32, Ordering, UnsafeCell, array_of, const_fn};
 use front::{Front, MAX};
 
 pub use stealer::Stealer;
@@ -130,8 +130,9 @@ const ASKED: u32 = 2;
 /// *O*(1) per `push`, `pop` and `steal_one`; `steal_half` and `steal_block` move each item. `push` and `share` do no
 /// read-modify-write (a [`Fifo`] owner's `share` on demand does one if it has popped since it shared last), `pop` does one
 /// where it takes what was shared (one more for each change by a thief), a steal three. An owner that stays within one
-/// function keeps its counters in registers. Four words, and the size of an item times the capacity, which is a power of
-/// two from 1 to 2¹⁴; another one does not compile with [`Inline`].
+/// function keeps its counters in registers. Four words, one of them on machines of 64 bits with two cache lines to itself,
+/// and the size of an item times the capacity, which is a power of two from 1 to 2¹⁴; another one does not compile with
+/// [`Inline`].
 ///
 /// # Concurrency
 ///
@@ -168,8 +169,9 @@ const ASKED: u32 = 2;
 /// Go and Tokio do it.
 pub struct Deque<T, S: Storage> {
     /// The head, what was taken back, and what a thief is doing: see [`Front`]. Written by the owner (what it takes) and by
-    /// thieves (the rest); read by all.
-    front: AtomicU32,
+    /// thieves (the rest); read by all. Apart from the rest, which is mostly the owner's: else each step of a thief takes
+    /// that from it too.
+    front: Alone<AtomicU32>,
     /// How many items were ever shared. Written by the owner, read by all.
     shared: AtomicU32,
     /// Where the items begin that a thief is moving out. Written by the thief that looks, read by the owner while a
@@ -253,7 +255,7 @@ impl<T, S: Storage> Deque<T, S> {
     const_fn! {
         const fn from_slots(slots: S::Slots<UnsafeCell<MaybeUninit<T>>>) -> Self {
             Self {
-                front: AtomicU32::new(0),
+                front: Alone(AtomicU32::new(0)),
                 shared: AtomicU32::new(0),
                 from: AtomicU32::new(0),
                 owner: AtomicU32::new(NOBODY),

@@ -4,8 +4,9 @@
 
 use std::cell::UnsafeCell;
 use std::hint;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use divvy::queue::Mpmc;
 use divvy::storage::Inline;
@@ -13,11 +14,12 @@ use divvy::storage::Inline;
 struct Shared(UnsafeCell<u32>);
 
 // SAFETY: of `ORDERED`, the queue orders the two accesses. Those of `RACED` race, which is undefined behaviour, on purpose:
-// on every machine that there is, the program reads one of the two values.
+// on every machine that there is, the program reads one of two values.
 unsafe impl Sync for Shared {}
 
 static ORDERED: Shared = Shared(UnsafeCell::new(0));
-static RACED: Shared = Shared(UnsafeCell::new(0));
+/// Several, as a report is not certain of each.
+static RACED: [Shared; 8] = [const { Shared(UnsafeCell::new(0)) }; 8];
 
 fn main() {
     // Threads that are joined are ordered by that: both looks are before the end of the scope.
@@ -33,17 +35,25 @@ fn main() {
         eprintln!("ordered {}", get(&ORDERED));
     });
 
-    static FLAG: AtomicBool = AtomicBool::new(false);
+    static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
     thread::scope(|scope| {
         scope.spawn(|| {
-            set(&RACED);
-            // The mistake: it orders nothing. It would have to be Release and Acquire.
-            FLAG.store(true, Ordering::Relaxed);
+            for (at, shared) in RACED.iter().enumerate() {
+                set(shared);
+                // The mistake: it orders nothing. It would have to be Release and Acquire.
+                HANDED_OVER.store(at + 1, Ordering::Relaxed);
+                // Of a thread that did much since, or has ended, ThreadSanitizer forgets where it wrote, and is silent.
+                thread::sleep(Duration::from_millis(20));
+            }
         });
-        while !FLAG.load(Ordering::Relaxed) {
-            hint::spin_loop();
+        let mut sum = 0;
+        for (at, shared) in RACED.iter().enumerate() {
+            while HANDED_OVER.load(Ordering::Relaxed) <= at {
+                hint::spin_loop();
+            }
+            sum += get(shared);
         }
-        eprintln!("raced {}", get(&RACED));
+        eprintln!("raced {sum}");
     });
 }
 

@@ -13,6 +13,9 @@ use crate::steps::host::passed_in;
 /// What ThreadSanitizer begins each report with.
 const REPORT: &str = "WARNING: ThreadSanitizer: data race";
 
+/// The longest memory of what each thread did. An access that it forgot is not reported, whoever races with it.
+const HISTORY: &str = "history_size=7";
+
 /// The core's unit tests of what threads share.
 const CORE: [&str; 8] = [
     "queue::deque::",
@@ -30,7 +33,7 @@ const HOST: [&str; 5] = ["pool", "par", "lock", "stealing", "worker"];
 pub(super) fn tsan(work: &Work<'_>) -> Outcome {
     // A silent tool and a clean program look alike, so first one with a race. Exit code 0 lets its report be read.
     let race = cargo(work, "run")?.args(["-p", "divvy-tests", "--example", "race"]);
-    finds_the_race(&work.run(race.env("TSAN_OPTIONS", "exitcode=0"))?)?;
+    finds_the_race(&work.run(race.env("TSAN_OPTIONS", format!("{HISTORY} exitcode=0")))?)?;
 
     let core = cargo(work, "test")?.args(["-p", "divvy", "--features", "alloc", "--lib", "--"]).args(CORE);
     let host = HOST
@@ -39,7 +42,8 @@ pub(super) fn tsan(work: &Work<'_>) -> Outcome {
     let mut tests = 0;
     for run in [core, host] {
         // Exit code 66, if there was any report at all, is the default; every test of a program runs first.
-        tests += passed_in(&work.run(run.remedy("a report of ThreadSanitizer names both accesses"))?);
+        let run = run.env("TSAN_OPTIONS", HISTORY).remedy("a report of ThreadSanitizer names both accesses");
+        tests += passed_in(&work.run(run)?);
     }
     Ok(format!("{tests} tests"))
 }

@@ -181,8 +181,8 @@ impl<T> core::ops::Deref for Alone<T> {
 }
 
 /// What a thread does after it lost a race for a word: longer and longer, from 4 times to 64, nothing at all, so that the
-/// others get on and the word's cache line stops moving. Bounded, so it changes no progress guarantee. A pause that is over
-/// before the line could move does nothing: two threads at one queue that began with 1 took almost four times as long.
+/// others get on and the word's cache line stops moving. Bounded, so it changes no progress guarantee. It begins with 4: a
+/// pause that is over before the line could move does nothing.
 #[derive(Debug)]
 pub(crate) struct Backoff(u32);
 

@@ -49,14 +49,18 @@ fn median(samples: impl Iterator<Item = f64>) -> f64 {
     if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
 }
 
-/// Runs all contenders `rounds` times, one after the other in each round, after one round that is thrown away.
+/// Runs all contenders `rounds` times, one after the other in each round, after one round that is thrown away. What a
+/// contender leaves behind (caches, threads still awake) meets another one in the next round: each round begins one
+/// further, and every other one goes backwards.
 pub(crate) fn interleave(rounds: u32, contenders: &mut [Contender<'_>]) -> Vec<Samples> {
-    let mut seconds = vec![Vec::new(); contenders.len()];
-    for round in 0..=rounds {
-        for (contender, seconds) in contenders.iter_mut().zip(&mut seconds) {
-            let sample = (contender.sample)();
+    let count = contenders.len();
+    let mut seconds = vec![Vec::new(); count];
+    for round in 0..=rounds as usize {
+        for turn in 0..count {
+            let at = (round + if round % 2 == 0 { turn } else { count - turn }) % count;
+            let sample = (contenders[at].sample)();
             if round > 0 {
-                seconds.push(sample);
+                seconds[at].push(sample);
             }
         }
     }
@@ -141,6 +145,21 @@ pub(crate) fn nanosecond_table(operation: &str, rounds: u32, mut contenders: Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_round_asks_everyone_once_and_neighbours_change() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let contender = |name: usize| {
+            let asked = &asked;
+            Contender::new(name.to_string(), move || {
+                asked.borrow_mut().push(name);
+                name as f64
+            })
+        };
+        let samples = interleave(2, &mut [contender(0), contender(1), contender(2)]);
+        assert_eq!(*asked.borrow(), [0, 1, 2, 1, 0, 2, 2, 0, 1]);
+        assert_eq!(samples.iter().map(Samples::median).collect::<Vec<_>>(), [0.0, 1.0, 2.0]);
+    }
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two_in_the_middle() {

@@ -48,3 +48,42 @@ impl Thefts {
         false
     }
 }
+
+#[cfg(all(test, not(divvy_loom)))]
+mod tests {
+    use super::*;
+
+    /// What a worker does that took so many tasks at 1,000 ns and executed them by `then`: how long it rests.
+    fn rest(count: u32, then: u64) -> u64 {
+        let thefts = Thefts::default();
+        thefts.took(count, || 1000);
+        if !thefts.rests(|| then) {
+            return 0;
+        }
+        let end = thefts.rests_until.get();
+        assert!(thefts.rests(|| end - 1), "until then");
+        assert!(
+            !thefts.rests(|| end)
+                && !thefts.rests(|| panic!("nothing to judge, so the time is not asked for"))
+        );
+        end - then
+    }
+
+    #[test]
+    fn a_worker_rests_after_many_tiny_tasks() {
+        assert_eq!(rest(100, 1000 + 5000), 8 * 5000);
+        assert_eq!(rest(100, 1000 + 19_999), 8 * 19_999);
+    }
+
+    #[test]
+    fn tasks_that_were_worth_it_and_single_ones_are_no_reason_to_rest() {
+        assert_eq!(rest(100, 1000 + 20_000), 0);
+        assert_eq!(rest(15, 1001), 0);
+        assert_eq!(rest(16, 1001), 8);
+    }
+
+    #[test]
+    fn no_rest_is_longer_than_what_may_follow_can_wait() {
+        assert_eq!(rest(8192, 1000 + 1_000_000), LONGEST_REST);
+    }
+}

@@ -193,8 +193,8 @@ pub struct WorkerStats {
 /// # Complexity
 ///
 /// An event is *O*(workers), a successful steal *O*(workers + tasks stolen). Bytes: 32 for each task, and for each
-/// worker 120 and a deque with room for every task (4 for each); 6,664 with `Inline<4>` and `Inline<128>` on a 64-bit
-/// machine.
+/// worker 120 and a deque with room for every task (4 for each), which a 64-bit machine rounds up to pairs of cache
+/// lines; 7,936 with `Inline<4>` and `Inline<128>` there.
 ///
 /// # Time
 ///

@@ -291,7 +291,7 @@ fn what_cannot_be_simulated_is_refused() {
 #[test]
 fn it_takes_the_bytes_that_it_says() {
     assert_eq!(size_of::<Task>(), 32);
-    assert_eq!(size_of::<Stealing<Inline<4>, Inline<128>>>(), 6_664);
+    assert_eq!(size_of::<Stealing<Inline<4>, Inline<128>>>(), 7_936);
 }
 
 #[cfg(feature = "alloc")]

@@ -1,6 +1,7 @@
 //! Who sleeps, and who is woken.
 
 use divvy_host::pool::{Policy, Pool, Priority};
+use std::sync::{Arc, mpsc};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ fn a_long_frame_without_forks_shares_what_it_forked_before() {
     for policy in [Policy::Heartbeat, Policy::Eager] {
         let pool = Pool::builder().threads(2).policy(policy).build().unwrap();
         for _ in 0..20 {
-            let (tell, told) = std::sync::mpsc::channel();
+            let (tell, told) = mpsc::channel();
             // The first branch waits for the second, so it ends only if another worker takes that.
             pool.join(
                 move || {
@@ -72,5 +73,38 @@ fn a_long_frame_without_forks_shares_what_it_forked_before() {
                 move || tell.send(()).unwrap(),
             );
         }
+    }
+}
+
+/// A worker shares the forks of a task that lay in its own queue when it forked the last time.
+#[test]
+fn forks_of_a_task_that_waited_in_the_queue_are_shared_too() {
+    for policy in [Policy::Heartbeat, Policy::Eager] {
+        let pool = Arc::new(Pool::builder().threads(2).policy(policy).build().unwrap());
+        // The other worker is kept away until the task has begun.
+        let (tell, held) = mpsc::channel::<()>();
+        let (began, begun) = mpsc::channel();
+        let other = pool.spawn(move || {
+            began.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        begun.recv().unwrap();
+        let inner = Arc::clone(&pool);
+        let task = pool.spawn(move || {
+            let forks = Arc::clone(&inner);
+            let task = inner.spawn(move || {
+                tell.send(()).unwrap();
+                let (tell, told) = mpsc::channel();
+                forks.join(
+                    move || told.recv_timeout(Duration::from_secs(20)).expect("another worker takes it"),
+                    move || tell.send(()).unwrap(),
+                );
+            });
+            // The task lies there to be taken, so this fork says nothing.
+            inner.join(|| (), || ());
+            task
+        });
+        task.join().unwrap().join().unwrap();
+        other.join().unwrap();
     }
 }

@@ -21,7 +21,7 @@ impl Shared {
         }
         self.injector
             .pop_urgent()
-            .or_else(|| seat.worker().pop())
+            .or_else(|| own(seat))
             .or_else(|| self.take_in(seat))
             .or_else(|| self.steal(seat))
     }
@@ -70,6 +70,13 @@ impl Shared {
         }
         None
     }
+}
+
+/// The newest job of this worker's own. What it had public may be gone with it: its next fork looks after that.
+fn own(seat: &Seat) -> Option<JobRef> {
+    let job = seat.worker().pop()?;
+    seat.forks.ask();
+    Some(job)
 }
 
 /// The oldest job of the victim, or half of its jobs if it has them in numbers. The oldest is in the answer, with the number

@@ -13,6 +13,7 @@ pub(crate) use writer::{Batch, Writer};
 use crate::diagnostic::{Diagnostic, Result};
 use crate::exit::Exit;
 use crate::run::files::Stamp;
+use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, ReadableTable, StorageError,
     TableDefinition, TableError,
@@ -204,7 +205,8 @@ fn create_file(path: &Path) -> Result<()> {
     name.push(format!(".new-{}", std::process::id()));
     let (file, draft) = unnamed_file(folder, &folder.join(name)).map_err(|error| failed(&error))?;
     let handle = file.try_clone().map_err(|error| failed(&error))?;
-    let database = Database::builder().create_file(file).map_err(|error| failed(&error))?;
+    let backend = FileBackend::new(file).map_err(|error| failed(&error))?;
+    let database = Database::builder().create_with_backend(backend).map_err(|error| failed(&error))?;
     let written = initialise(&database);
     drop(database);
     written.map_err(|error| failed(&error))?;

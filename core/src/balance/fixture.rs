@@ -94,6 +94,31 @@ pub(super) fn farthest_from_its_share(
     (farthest, turn)
 }
 
+/// Changes in step with the turns: they must not add up, for weights and stretches of which each once did.
+pub(super) fn stays_with_its_share_through_5_000_changes<P: Policy>(policy: impl Fn() -> P) {
+    for (weights, stretch) in [(&[1, 1, 5][..], 11), (&[1, 1, 6], 9), (&[1, 2, 7], 13), (&[8, 1, 1, 1, 8], 5)]
+    {
+        let (farthest, turn) = farthest_from_its_share(policy(), weights, 5_000, stretch, false);
+        assert!(farthest < 2 * turn, "{weights:?}: {farthest} of {turn}");
+    }
+}
+
+/// How many turns of one period a member gets that was avoided for `periods` before.
+pub(super) fn turns_after_it_was_avoided(
+    mut policy: impl Policy,
+    weights: &[u32],
+    avoid: u32,
+    periods: u32,
+) -> u32 {
+    let fleet = weighing(weights);
+    let total: u32 = weights.iter().sum();
+    for _ in 0..periods * total {
+        let slot = choose(&mut policy, &fleet, &Request::new().avoid(&[avoid]));
+        assert!(slot.is_ok_and(|slot| slot != avoid), "{slot:?}");
+    }
+    (0..total).map(|_| u32::from(choose(&mut policy, &fleet, &Request::new()) == Ok(avoid))).sum()
+}
+
 /// A policy by turns that has room for two members must refuse what it should.
 pub(super) fn refuses_what_does_not_fit_or_is_not_there(mut policy: impl Policy) {
     let rng = &mut SplitMix64::seed(0);

@@ -407,7 +407,8 @@ impl<S: Storage> fmt::Debug for LowDiscrepancy<S> {
 mod tests {
     use super::*;
     use crate::balance::fixture::{
-        choose, farthest_from_its_share, refuses_what_does_not_fit_or_is_not_there, two_groups_by_turns,
+        choose, farthest_from_its_share, refuses_what_does_not_fit_or_is_not_there,
+        stays_with_its_share_through_5_000_changes, turns_after_it_was_avoided, two_groups_by_turns,
         weighing,
     };
     use proptest::prelude::*;
@@ -490,30 +491,14 @@ mod tests {
             weights in prop::collection::vec(1u32..50, 2..12), avoid in 0u32..12,
         ) {
             let avoid = avoid % weights.len() as u32;
-            let fleet = weighing(&weights);
-            let mut policy = LowDiscrepancy::<Inline<64>>::new();
-            let total: u32 = weights.iter().sum();
-            for _ in 0..20 * total {
-                let slot = choose(&mut policy, &fleet, &Request::new().avoid(&[avoid]));
-                prop_assert!(slot.is_ok_and(|slot| slot != avoid));
-            }
-            let mut count = 0;
-            for _ in 0..total {
-                count += u32::from(choose(&mut policy, &fleet, &Request::new()) == Ok(avoid));
-            }
+            let count = turns_after_it_was_avoided(LowDiscrepancy::<Inline<64>>::new(), &weights, avoid, 20);
             prop_assert!(count <= weights[avoid as usize] + 2, "{count}");
         }
     }
 
     #[test]
     fn changes_in_step_with_the_turns_do_not_add_up() {
-        for (weights, stretch) in
-            [(&[1, 1, 5][..], 11), (&[1, 1, 6], 9), (&[1, 2, 7], 13), (&[8, 1, 1, 1, 8], 5)]
-        {
-            let policy = LowDiscrepancy::<Inline<64>>::new();
-            let (farthest, turn) = farthest_from_its_share(policy, weights, 5_000, stretch, false);
-            assert!(farthest < 2 * turn, "{weights:?}: {farthest} of {turn}");
-        }
+        stays_with_its_share_through_5_000_changes(LowDiscrepancy::<Inline<64>>::new);
     }
 
     /// What slow start takes out of a choice is named in another list than what the caller avoids.

@@ -1,38 +1,12 @@
 //! A folder, and ways to run `divvy map` in it.
 
-use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-/// Nothing here takes long; whoever waits for longer than this waits for ever.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a finished command left.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+pub(crate) use crate::command::{Ended, Folder, PATIENCE, alive, signal, wait_for};
 
 impl Ended {
-    #[track_caller]
-    pub(crate) fn code(self, expected: i32) -> Self {
-        assert_eq!(self.code, Some(expected), "\n--- out\n{}\n--- err\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, parts: &[&str]) -> Self {
-        for part in parts {
-            assert!(self.err.contains(part), "{part:?} is not in\n{}\n--- out\n{}", self.err, self.out);
-        }
-        self
-    }
-
     /// Exactly this on standard output.
     #[track_caller]
     pub(crate) fn prints(self, expected: &str) -> Self {
@@ -50,38 +24,31 @@ impl Ended {
 
 /// A folder of its own for one test.
 pub(crate) struct Bed {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl Deref for Bed {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Bed {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    #[track_caller]
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
-        fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+        Self { folder: Folder::new() }
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        command(self.folder.path(), arguments)
+        let mut command = self.divvy("map");
+        command.args(arguments);
+        command
     }
 
     /// Runs `divvy map` with nothing on standard input.
     pub(crate) fn map(&self, arguments: &[&str]) -> Ended {
-        ended(self.command(arguments).output().unwrap())
+        self.command(arguments).output().unwrap().into()
     }
 
     /// Runs it with `input` on standard input, which is a pipe.
@@ -93,7 +60,7 @@ impl Bed {
             // Whoever ends early does not read all of it.
             _ = stdin.write_all(&input);
         });
-        let ended = ended(child.wait_with_output().unwrap());
+        let ended = child.wait_with_output().unwrap().into();
         writer.join().unwrap();
         ended
     }
@@ -106,25 +73,10 @@ impl Bed {
     }
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_divvy"));
-    command.current_dir(folder).arg("map").args(arguments);
-    command.env_remove("NO_COLOR").env_remove("DIVVY_RUN").stdin(Stdio::null());
-    command
-}
-
-fn ended(output: std::process::Output) -> Ended {
-    Ended {
-        code: output.status.code(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
 /// Waits for the end of a command that [`Bed::start`] started.
 pub(crate) fn end(mut child: Child) -> Ended {
     drop(child.stdin.take());
-    ended(child.wait_with_output().unwrap())
+    child.wait_with_output().unwrap().into()
 }
 
 /// Reads until what was read contains `text`.
@@ -139,30 +91,5 @@ pub(crate) fn read_until(from: &mut impl Read, text: &str) -> String {
         if shown.contains(text) {
             return shown.into_owned();
         }
-    }
-}
-
-pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
-    rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
-}
-
-/// Waits until `done` says so.
-#[track_caller]
-pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Whether the process with the number in `text` runs (a zombie does not).
-pub(crate) fn alive(text: &str) -> bool {
-    let pid = text.trim();
-    assert!(!pid.is_empty());
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with(['Z', 'X']),
-        Err(_) if Path::new("/proc/self").exists() => false,
-        Err(_) => Command::new("kill").args(["-0", pid]).status().unwrap().success(),
     }
 }

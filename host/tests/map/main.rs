@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod bed;
+#[path = "../command/mod.rs"]
+mod command;
 mod ends;
 mod gnu;
 mod items;

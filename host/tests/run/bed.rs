@@ -5,37 +5,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-/// Nothing here takes long; whoever waits for longer than this waits for ever.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a finished command left.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+pub(crate) use crate::command::{Ended, Folder, alive, wait_for};
 
 impl Ended {
-    #[track_caller]
-    pub(crate) fn code(self, expected: i32) -> Self {
-        assert_eq!(self.code, Some(expected), "\n--- out\n{}\n--- err\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn says(self, parts: &[&str]) -> Self {
-        for part in parts {
-            assert!(self.err.contains(part), "{part:?} is not in\n{}\n--- out\n{}", self.err, self.out);
-        }
-        self
-    }
-
     #[track_caller]
     pub(crate) fn prints(self, parts: &[&str]) -> Self {
         for part in parts {
@@ -59,33 +35,23 @@ pub(crate) fn tasks(events: &[Value], name: &str) -> Vec<String> {
 
 /// A folder of its own for one test.
 pub(crate) struct Bed {
-    folder: TempDir,
+    folder: Folder,
     pub(crate) pipeline: PathBuf,
+}
+
+impl Deref for Bed {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Bed {
     pub(crate) fn new(pipeline: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("p.toml");
-        fs::write(&path, pipeline).unwrap();
-        Self { folder, pipeline: path }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    #[track_caller]
-    pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
-        fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+        let folder = Folder::new();
+        folder.write("p.toml", pipeline);
+        Self { pipeline: folder.path("p.toml"), folder }
     }
 
     pub(crate) fn store(&self) -> PathBuf {
@@ -93,19 +59,13 @@ impl Bed {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_divvy"));
-        command.current_dir(self.folder.path()).arg("run").arg("p.toml").args(arguments);
-        command.env_remove("NO_COLOR").env_remove("DIVVY_RUN").stdin(Stdio::null());
+        let mut command = self.divvy("run");
+        command.arg("p.toml").args(arguments);
         command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        Ended {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        self.command(arguments).output().unwrap().into()
     }
 
     /// Starts a run with `--json`, whose events are read as they come.
@@ -165,7 +125,7 @@ impl Going {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+        crate::command::signal(&self.child, signal);
     }
 
     /// Reads the rest and returns the exit code.
@@ -181,26 +141,5 @@ impl Drop for Going {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();
-    }
-}
-
-/// Waits until `done` says so.
-#[track_caller]
-pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Whether the process with the number in `text` runs (a zombie does not).
-pub(crate) fn alive(text: &str) -> bool {
-    let pid = text.trim();
-    assert!(!pid.is_empty());
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with(['Z', 'X']),
-        Err(_) if Path::new("/proc/self").exists() => false,
-        Err(_) => Command::new("kill").args(["-0", pid]).status().unwrap().success(),
     }
 }

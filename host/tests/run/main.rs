@@ -3,6 +3,8 @@
 mod bad_input;
 mod basic;
 mod bed;
+#[path = "../command/mod.rs"]
+mod command;
 mod json;
 mod kill_loop;
 mod limits;

@@ -7,7 +7,7 @@
 use super::chunking::Chunking;
 use super::drive::{Body, drive};
 use super::items::Items;
-use crate::pool::Pool;
+use crate::pool::threads::Pool;
 use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::ops::Range;

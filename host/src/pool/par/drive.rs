@@ -2,7 +2,8 @@
 
 use super::chunking::{Chunking, equal_part, guided_block};
 use super::grain::Grain;
-use crate::pool::{Context, Pool};
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
 use std::mem;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

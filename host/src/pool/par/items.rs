@@ -6,7 +6,7 @@
 
 use super::chunking::Chunking;
 use super::drive::{Body, drive};
-use crate::pool::Pool;
+use crate::pool::threads::Pool;
 use std::iter::Zip;
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -3,7 +3,7 @@
 use super::chunking::Chunking;
 use super::collect;
 use super::items::{Blocks, Items, drive_over};
-use crate::pool::Pool;
+use crate::pool::threads::Pool;
 use std::marker::PhantomData;
 
 /// A pool whose loops are cut in a way that the caller chose: see [`Pool::chunked`].

@@ -3,7 +3,7 @@
 use super::chunking::Chunking;
 use super::items::{Blocks, Items, drive_over};
 use super::loops::Chunked;
-use crate::pool::Pool;
+use crate::pool::threads::Pool;
 use divvy::hash::xxh3_64_seeded;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -3,7 +3,8 @@
 
 use super::SERIAL;
 use super::run::is_sorted_already;
-use crate::pool::{Context, Pool};
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
 use std::cmp::Ordering;
 use std::mem;
 use std::ptr;

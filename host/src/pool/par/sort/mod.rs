@@ -5,7 +5,7 @@ mod merge;
 mod quick;
 mod run;
 
-use crate::pool::Pool;
+use crate::pool::threads::Pool;
 use std::cmp::Ordering;
 
 /// A slice up to this length is sorted where it is: some tens of microseconds, about what waking a thread takes.

@@ -2,7 +2,8 @@
 
 use super::run::is_sorted_already;
 use super::{SERIAL, leaf};
-use crate::pool::{Context, Pool};
+use crate::pool::threads::Pool;
+use crate::pool::work::context::Context;
 use std::cmp::Ordering;
 use std::mem;
 

@@ -1,6 +1,6 @@
 //! Lists that are one run already: a look at all neighbours, and turning around what falls.
 
-use crate::pool::Context;
+use crate::pool::work::context::Context;
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicBool};
 
@@ -87,7 +87,7 @@ fn swap_mirrored<T: Send>(cx: &mut Context, left: &mut [T], right: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::Pool;
+    use crate::pool::threads::Pool;
 
     fn sort_runs(list: &mut [usize]) -> bool {
         let pool = Pool::new(3).expect("three threads");

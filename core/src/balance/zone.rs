@@ -403,7 +403,6 @@ impl<P: fmt::Debug, S: Storage> fmt::Debug for ZoneAware<P, S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_arithmetic, reason = "shares are checked against the formula in floats")]
 mod tests {
     use super::*;
     use crate::Rng;
@@ -421,22 +420,25 @@ mod tests {
         fixture::fleet((0..).zip(zones).map(|(name, zone)| member(name).zone(*zone)))
     }
 
-    /// The share of requests from `from` that stay in it, and how many each member gets.
+    /// How many requests `route` makes.
+    const ROUTED: u32 = 20_000;
+
+    /// How many requests from `from` stay in it, and how many each member gets.
     fn route<P: Policy>(
         policy: &mut Zones<P>,
         fleet: &Many,
         from: &mut impl FnMut(u32) -> u16,
-    ) -> (f64, Vec<f64>) {
+    ) -> (u32, Vec<u32>) {
         let mut rng = Xoshiro256PlusPlus::seed(7);
-        let (mut near, mut counts) = (0, vec![0.0; 32]);
-        for nth in 0..20_000 {
+        let (mut near, mut counts) = (0, vec![0; 32]);
+        for nth in 0..ROUTED {
             let zone = from(nth);
             let request = Request::new().zone(zone);
             let choice = policy.choose(Instant::ZERO, View::of(fleet), &request, &mut rng).unwrap();
             near += u32::from(fleet.zone(choice.slot) == zone);
-            counts[choice.slot as usize] += 1.0;
+            counts[choice.slot as usize] += 1;
         }
-        (f64::from(near) / 20_000.0, counts)
+        (near, counts)
     }
 
     proptest! {
@@ -449,7 +451,7 @@ mod tests {
         ) {
             let zones: Vec<u16> = sizes.iter().enumerate().flat_map(|(zone, size)| vec![zone as u16; *size]).collect();
             let (fleet, _) = fleet(&zones);
-            let members = zones.len() as f64;
+            let members = zones.len() as u32;
             let all: u32 = traffic[..sizes.len()].iter().sum();
             for counted in [false, true] {
                 let mut policy = Zones::new(0, SmoothWeighted::<Inline<32>>::new()).min_members(0);
@@ -472,12 +474,13 @@ mod tests {
                 };
                 let (near, counts) = route(&mut policy, &fleet, &mut from);
                 for count in &counts[..zones.len()] {
-                    prop_assert!((count * members / 20_000.0 - 1.0).abs() < 0.12, "{counted} {counts:?}");
+                    prop_assert!((count * members).abs_diff(ROUTED) < ROUTED * 12 / 100, "{counted} {counts:?}");
                 }
-                let best: f64 = sizes.iter().zip(&traffic).map(|(size, share)| {
-                    (*size as f64 / members).min(f64::from(*share) / f64::from(all))
-                }).sum();
-                prop_assert!((near - best).abs() < 0.03, "{counted} {near} {best}");
+                // In members times all: of each zone's traffic, what its own members can carry.
+                let best: u32 =
+                    sizes.iter().zip(&traffic).map(|(size, share)| (*size as u32 * all).min(share * members)).sum();
+                let whole = members * all;
+                prop_assert!((near * whole).abs_diff(ROUTED * best) < ROUTED * 3 / 100 * whole, "{counted} {near} {best}");
             }
         }
     }
@@ -490,19 +493,20 @@ mod tests {
             route(&mut policy, fleet, &mut |_| 0).0
         };
         let zones = || Zones::new(0, RoundRobin::new());
-        assert_eq!(near(zones(), &fleet), 1.0);
-        assert_eq!(near(zones().min_members(9), &fleet), 0.5);
-        assert_eq!(near(zones().min_in_zone(5), &fleet), 0.5);
+        assert_eq!(near(zones(), &fleet), ROUTED);
+        assert_eq!(near(zones().min_members(9), &fleet), ROUTED / 2);
+        assert_eq!(near(zones().min_in_zone(5), &fleet), ROUTED / 2);
         // Two of four are just enough, and carry what two of six can: their zone has half of the traffic.
         for id in &ids[..2] {
             fleet.mark_down(*id).unwrap();
         }
-        assert!((near(zones(), &fleet) - 2.0 / 3.0).abs() < 0.01);
+        let about = |near: u32, exact: u32| near.abs_diff(exact) < ROUTED / 100;
+        assert!(about(near(zones(), &fleet), ROUTED * 2 / 3));
         // One of four is not.
         fleet.mark_down(ids[2]).unwrap();
-        assert!((near(zones().min_members(0), &fleet) - 0.2).abs() < 0.01);
+        assert!(about(near(zones().min_members(0), &fleet), ROUTED / 5));
         let calm = zones().min_members(0).panic_below(Q32::ZERO);
-        assert!((near(calm, &fleet) - 0.4).abs() < 0.01);
+        assert!(about(near(calm, &fleet), ROUTED * 2 / 5));
     }
 
     #[test]
@@ -510,7 +514,7 @@ mod tests {
         let (fleet, _) = fleet(&[0, 0, 0, 1, 1, 1]);
         let mut policy = Zones::new(0, SmoothWeighted::<Inline<32>>::new());
         let (_, counts) = route(&mut policy, &fleet, &mut |nth| (nth % 2) as u16);
-        assert!(counts[..6].iter().all(|count| (count - 20_000.0 / 6.0).abs() < 2.0), "{counts:?}");
+        assert!(counts[..6].iter().all(|count| (6 * count).abs_diff(ROUTED) < 12), "{counts:?}");
     }
 
     #[test]
@@ -518,7 +522,7 @@ mod tests {
         let (fleet, _) = fleet(&[0, 1, 1, 1, 1, 1, 1]);
         let mut policy = Zones::new(0, RoundRobin::new());
         let mut rng = Xoshiro256PlusPlus::seed(1);
-        let mut far = 0;
+        let mut far = 0u32;
         for key in 0..1_000u64 {
             let request = Request::new().key(&key.to_le_bytes());
             let mut zone = || {
@@ -530,7 +534,7 @@ mod tests {
             far += u32::from(first);
         }
         // A seventh of the members for half of the traffic: five sevenths leave.
-        assert!((far as f64 / 1_000.0 - 5.0 / 7.0).abs() < 0.05, "{far}");
+        assert!((7 * far).abs_diff(5 * 1_000) < 7 * 50, "{far}");
     }
 
     #[test]
@@ -541,6 +545,6 @@ mod tests {
         policy.share(0, u32::MAX).unwrap();
         policy.share(1, u32::MAX / 3).unwrap();
         let (near, _) = route(&mut policy, &fleet, &mut |_| 0);
-        assert!((near - 2.0 / 3.0).abs() < 0.02, "{near}");
+        assert!(near.abs_diff(ROUTED * 2 / 3) < ROUTED * 2 / 100, "{near}");
     }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// Part of `--quick`: takes nothing but the host's toolchain.
     pub(crate) quick: bool,
-    /// Only run when `--only` names it: it takes longer than all others together may.
+    /// Only run when `--only` names it: it takes longer than every run can spare.
     pub(crate) named: bool,
     /// Steps whose results it uses; `--only` takes them along.
     pub(crate) after: &'static [&'static str],

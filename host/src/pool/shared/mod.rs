@@ -1,7 +1,6 @@
 //! What the threads of a pool share: one `seat` per worker, the `injector` for what comes from outside, and who sleeps, who
 //! looks for work and who is woken (`wake`).
 
-use crate::pool::shared::policy::Policy;
 pub(in crate::pool) mod injector;
 pub(in crate::pool) mod open;
 pub(in crate::pool) mod policy;
@@ -16,6 +15,7 @@ pub(in crate::pool) use wake::{LOOKER, NAP, SLEEPERS};
 use crate::pool::error::PoolError;
 use crate::pool::job::blocks::Depot;
 use crate::pool::shared::injector::Injector;
+use crate::pool::shared::policy::Policy;
 use crate::pool::shared::seat::Seat;
 use crate::pool::sync::{AtomicBool, AtomicU8, AtomicU32};
 use divvy::sched::EventCount;
